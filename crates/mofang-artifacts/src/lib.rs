@@ -1,0 +1,1 @@
+//! Content-addressed, verified artifacts over an object store.

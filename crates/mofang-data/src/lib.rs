@@ -1,0 +1,1 @@
+//! Datasets, cleaning, splits, transforms, augmentations, decoders and the data loader.

@@ -1,0 +1,1 @@
+//! Models, versions, aliases, publishing, comparison and roll-back.

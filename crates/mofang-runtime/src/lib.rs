@@ -1,0 +1,1 @@
+//! The runtime port and its adapters: what loads a package and answers inference.

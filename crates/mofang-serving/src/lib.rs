@@ -1,0 +1,1 @@
+//! The model pool, the batching queue and prediction.

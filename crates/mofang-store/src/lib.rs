@@ -1,0 +1,1 @@
+//! Metadata repositories and the SQLite adapter.

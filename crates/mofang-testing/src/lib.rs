@@ -1,0 +1,1 @@
+//! The test application and builders shared by integration tests.

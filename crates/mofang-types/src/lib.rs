@@ -1,0 +1,33 @@
+//! The vocabulary of Mofang: names, ids, errors, digests, manifests.
+//!
+//! One word stands for one thing here, and every crate above uses it. This crate does no I/O and
+//! knows no tensor library, database or protocol.
+
+mod artifact_digest;
+mod clock;
+mod error;
+mod id;
+mod manifest;
+mod name;
+mod prediction;
+mod signature;
+mod suggest;
+mod task;
+mod tensor;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use artifact_digest::{ArtifactDigest, DigestHasher, InvalidDigest};
+pub use clock::{Clock, SystemClock, UnixMillis};
+pub use error::{Coded, ErrorCode};
+pub use id::IdGenerator;
+pub use manifest::{
+    ArchitectureSpec, MANIFEST_FORMAT_VERSION, Package, PackageFile, PackageManifest, Provenance,
+    WEIGHTS_FILE,
+};
+pub use name::{AliasName, InvalidName, ModelName, ModelReference, Selector};
+pub use prediction::{ClassProbability, Prediction};
+pub use signature::{DType, Dimension, ModelSignature, ShapeMismatch, TensorSpec};
+pub use suggest::closest;
+pub use task::Task;
+pub use tensor::{Tensor, TensorShapeError};

@@ -1,0 +1,3 @@
+//! Mofang: a self-hosted model-as-a-service platform.
+
+fn main() {}
