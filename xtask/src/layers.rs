@@ -1,0 +1,125 @@
+//! The direction of the arrows between the crates, read from `cargo metadata`.
+
+use anyhow::{Result, bail};
+use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+
+/// The crates from the lowest row up. A crate may depend on lower rows and on names to its left in
+/// its own row.
+const LAYERS: &[&[&str]] = &[
+    &["mofang-types"],
+    &["mofang-data", "mofang-nn", "mofang-train"],
+    &["mofang-runtime"],
+    &["mofang-store", "mofang-artifacts"],
+    &["mofang-registry", "mofang-accounts", "mofang-serving"],
+    &["mofang-http"],
+    &["mofang-testing", "mofang"],
+];
+
+/// Crates that know `mofang-types` only, whatever their row.
+const LEAVES: &[&str] = &["mofang-store", "mofang-artifacts"];
+
+/// A dependency and the only crates of the workspace that may name it.
+const FENCES: &[(&str, &[&str])] = &[
+    ("anyhow", &["mofang", "xtask", "bench-service"]),
+    ("axum", &["mofang-http"]),
+    ("burn", &["mofang-nn", "mofang-train", "mofang-runtime"]),
+    ("object_store", &["mofang-artifacts"]),
+    ("sqlx", &["mofang-store"]),
+];
+
+/// Where a crate stands: its row, and its place in the row.
+fn place(name: &str) -> Option<(usize, usize)> {
+    LAYERS.iter().enumerate().find_map(|(row, names)| {
+        names
+            .iter()
+            .position(|candidate| *candidate == name)
+            .map(|column| (row, column))
+    })
+}
+
+/// What is wrong with the dependencies of one crate; development dependencies are free.
+fn faults(name: &str, dependencies: &[&str]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let own = place(name);
+    for dependency in dependencies {
+        if let (Some(own), Some(other)) = (own, place(dependency)) {
+            if other >= own {
+                faults.push(format!(
+                    "{name} must not depend on {dependency}, which is not below it"
+                ));
+            }
+            if LEAVES.contains(&name) && *dependency != "mofang-types" {
+                faults.push(format!(
+                    "{name} must know mofang-types only, not {dependency}"
+                ));
+            }
+        }
+        let fence = FENCES.iter().find(|(fenced, _)| fenced == dependency);
+        if fence.is_some_and(|(_, allowed)| !allowed.contains(&name)) {
+            faults.push(format!(
+                "{name} must not name {dependency}, which is fenced"
+            ));
+        }
+    }
+    faults
+}
+
+fn normal_dependencies(package: &Package) -> Vec<&str> {
+    package
+        .dependencies
+        .iter()
+        .filter(|dependency| dependency.kind == DependencyKind::Normal)
+        .map(|dependency| dependency.name.as_str())
+        .collect()
+}
+
+/// Checks every crate of the workspace.
+pub(crate) fn check() -> Result<()> {
+    let metadata = MetadataCommand::new().no_deps().exec()?;
+    let mut found = Vec::new();
+    for package in &metadata.packages {
+        let name = package.name.as_str();
+        if name.starts_with("mofang") && place(name).is_none() {
+            found.push(format!("{name} has no row in LAYERS (xtask/src/layers.rs)"));
+        }
+        found.extend(faults(name, &normal_dependencies(package)));
+    }
+    if !found.is_empty() {
+        bail!("{}", found.join("\n"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::faults;
+
+    #[test]
+    fn arrows_that_point_down_are_fine() {
+        assert!(faults("mofang-http", &["mofang-types", "mofang-registry", "axum"]).is_empty());
+        assert!(faults("mofang-train", &["mofang-data", "mofang-nn", "burn"]).is_empty());
+    }
+
+    #[test]
+    fn arrows_that_point_up_or_sideways_are_found() {
+        for (name, dependency) in [
+            ("mofang-types", "mofang-data"),
+            ("mofang-data", "mofang-train"),
+            ("mofang-registry", "mofang-serving"),
+            ("mofang-artifacts", "mofang-store"),
+            ("mofang-store", "mofang-nn"),
+        ] {
+            assert!(
+                !faults(name, &[dependency]).is_empty(),
+                "{name} -> {dependency} was accepted"
+            );
+        }
+    }
+
+    #[test]
+    fn fenced_names_are_found() {
+        assert!(!faults("mofang-registry", &["sqlx"]).is_empty());
+        assert!(!faults("mofang-serving", &["axum"]).is_empty());
+        assert!(!faults("mofang-data", &["anyhow"]).is_empty());
+    }
+}
