@@ -1,1 +1,49 @@
-//! Neural network architectures and their weights.
+//! Neural network architectures and their weights, as [burn](burn) modules.
+//!
+//! A [`Network`] is built from a [`NetworkSpec`] (an architecture's name and configuration, the
+//! shape of an image, the number of classes) with fresh weights by seed, or takes its weights from
+//! a safetensors file under PyTorch's names and layouts. This crate knows no dataset, optimizer or
+//! package.
+//!
+//! # Randomness and exact repetition
+//!
+//! Nothing here uses burn's global generator. Initial weights come from the seed given to
+//! [`Network::new`]. Dropout masks are a function of the `step_seed` given to
+//! [`Network::forward_train`], of the dropout layer and of the element, and of nothing else; the
+//! trainer passes [`step_seed`]`(run_seed, step)`, so that the step's number is the whole random
+//! state and a resumed run draws the same masks. Batch normalization's running statistics are the
+//! only state that a forward pass changes, and they are saved with the weights.
+//!
+//! On the CPU backend (`burn-flex` 0.22.1) the operations that the layers here use give the same
+//! bits on every run with the same number of rayon threads: its convolutions, matrix products,
+//! pools and reductions along a dimension split their work over outputs, never over a sum. The
+//! exception is the sum (and mean) of *all* elements of a large tensor, whose partial sums are
+//! combined in the order in which threads finish: reduce along a dimension, or sum on the host,
+//! where bits matter.
+//!
+//! # To add an architecture
+#![doc = include_str!("../../../docs/adding-an-architecture.md")]
+
+mod architecture;
+mod builder;
+mod cnn;
+mod device;
+mod error;
+mod initializer;
+mod layers;
+mod name_path;
+mod network;
+mod step_seed;
+mod weights;
+
+pub use architecture::{Architecture, OptionSpec};
+pub use device::{cpu_device, tensor_from_burn, tensor_to_burn};
+pub use error::NnError;
+pub use network::{Network, NetworkSpec, ParameterInfo};
+pub use step_seed::step_seed;
+pub use weights::{LoadReport, MisShaped, Strictness};
+
+/// The architectures that there are.
+pub mod architectures {
+    pub use crate::architecture::{all, find};
+}

@@ -1,0 +1,122 @@
+//! What an architecture is, and the list of those that there are.
+
+use std::fmt;
+
+use burn::tensor::Device;
+use mofang_types::closest;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::cnn::{Lenet, MobilenetV2, Resnet, SimpleCnn, Squeezenet};
+use crate::{Network, NetworkSpec, NnError};
+
+/// One option of an architecture's configuration, for help texts and schemas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionSpec {
+    /// The key.
+    pub name: &'static str,
+    /// The type and range of its value, for people.
+    pub kind: &'static str,
+    /// The value that an absent key stands for, as it would be written in a recipe.
+    pub default: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+}
+
+/// A family of graphs, of which a configuration selects one.
+pub trait Architecture: fmt::Debug + Send + Sync {
+    /// The name in recipes and manifests.
+    fn name(&self) -> &'static str;
+
+    /// What it is, in one line.
+    fn summary(&self) -> &'static str;
+
+    /// The keys of its configuration.
+    fn options(&self) -> &'static [OptionSpec];
+
+    /// The network of this specification with fresh weights, which are a function of `seed`.
+    ///
+    /// # Errors
+    /// When the configuration has unknown keys or impossible values, or does not fit the images.
+    fn build(&self, spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Network, NnError>;
+}
+
+/// Every architecture, alphabetically.
+pub fn all() -> &'static [&'static dyn Architecture] {
+    &[&Lenet, &MobilenetV2, &Resnet, &SimpleCnn, &Squeezenet]
+}
+
+/// The architecture of this name.
+///
+/// # Errors
+/// When there is none; the message says what could have been meant.
+pub fn find(name: &str) -> Result<&'static dyn Architecture, NnError> {
+    all()
+        .iter()
+        .copied()
+        .find(|architecture| architecture.name() == name)
+        .ok_or_else(|| NnError::UnknownArchitecture {
+            name: name.chars().take(80).collect(),
+            hint: hint(name, all().iter().map(|architecture| architecture.name())),
+        })
+}
+
+/// The architecture's configuration as its own type; `null` stands for the defaults.
+pub(crate) fn parse_config<T: DeserializeOwned>(
+    architecture: &dyn Architecture,
+    config: &Value,
+) -> Result<T, NnError> {
+    let empty = Value::Object(serde_json::Map::new());
+    let config = if config.is_null() { &empty } else { config };
+    let names = || architecture.options().iter().map(|option| option.name);
+    if let Some(key) = config
+        .as_object()
+        .and_then(|table| table.keys().find(|key| names().all(|name| name != *key)))
+    {
+        return Err(NnError::UnknownOption {
+            architecture: architecture.name(),
+            key: key.chars().take(80).collect(),
+            hint: hint(key, names()),
+        });
+    }
+    T::deserialize(config).map_err(|error| NnError::InvalidOption {
+        architecture: architecture.name(),
+        reason: error.to_string(),
+    })
+}
+
+fn hint<'a>(text: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> String {
+    if let Some(candidate) = closest(text, candidates.clone()) {
+        return format!("did you mean \"{candidate}\"?");
+    }
+    let names: Vec<&str> = candidates.collect();
+    if names.is_empty() {
+        "it has no options".to_owned()
+    } else {
+        format!("there is {}", names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_alphabetical() {
+        let names: Vec<&str> = all().iter().map(|item| item.name()).collect();
+        assert!(names.is_sorted(), "{names:?}");
+    }
+
+    #[test]
+    fn an_unknown_name_or_key_is_refused_with_a_suggestion() {
+        assert_eq!(
+            find("resnat").unwrap_err().to_string(),
+            "unknown architecture \"resnat\"; did you mean \"resnet\"?"
+        );
+        let error = parse_config::<Value>(&Resnet, &serde_json::json!({"dept": 20})).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "architecture \"resnet\" has no option \"dept\"; did you mean \"depth\"?"
+        );
+    }
+}

@@ -1,0 +1,149 @@
+//! Makes layers with fresh parameters, in order, from one generator.
+
+use burn::module::{Param, RunningState};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::NnError;
+use crate::initializer::Initializer;
+use crate::layers::{
+    BatchNorm2d, Conv2d, Convolution, Dropout, Function, Layer, Linear, Operation,
+};
+
+/// Most values that a network may have: 8 GiB. A configuration from a foreign package must not be
+/// able to ask for all memory there is.
+const VALUES_MAX: usize = 1 << 31;
+
+/// Makes layers with fresh parameters, in order, from one generator.
+#[derive(Debug)]
+pub(crate) struct Builder<'a> {
+    device: &'a Device,
+    randomness: ChaCha8Rng,
+    values: usize,
+    dropouts: u64,
+}
+
+impl<'a> Builder<'a> {
+    pub(crate) fn new(seed: u64, device: &'a Device) -> Self {
+        Self {
+            device,
+            randomness: ChaCha8Rng::seed_from_u64(seed),
+            values: 0,
+            dropouts: 0,
+        }
+    }
+
+    pub(crate) fn conv2d(
+        &mut self,
+        geometry: Convolution,
+        initializer: Initializer,
+        bias: Initializer,
+    ) -> Result<Conv2d, NnError> {
+        let Convolution {
+            channels_in,
+            channels_out,
+            kernel,
+            stride,
+            groups,
+            ..
+        } = geometry;
+        let positive = [channels_in, channels_out, kernel, stride, groups]
+            .iter()
+            .all(|size| *size > 0);
+        if !positive || channels_in % groups != 0 || channels_out % groups != 0 {
+            return Err(NnError::InvalidSpec(format!(
+                "there is no convolution from {channels_in} to {channels_out} channels with a \
+                 kernel of {kernel}, a stride of {stride} and {groups} groups"
+            )));
+        }
+        let window = kernel.saturating_mul(kernel);
+        let fan_in = (channels_in / groups).saturating_mul(window);
+        // PyTorch does not divide by the groups here, and neither do the published weights.
+        let fan_out = channels_out.saturating_mul(window);
+        let shape = [channels_out, channels_in / groups, kernel, kernel];
+        let weight = self.parameter(shape, initializer, fan_in, fan_out)?;
+        let bias = if geometry.bias {
+            Some(self.parameter([channels_out], bias, fan_in, fan_out)?)
+        } else {
+            None
+        };
+        Ok(Conv2d {
+            weight,
+            bias,
+            geometry,
+        })
+    }
+
+    pub(crate) fn linear(
+        &mut self,
+        features_in: usize,
+        features_out: usize,
+        initializer: Initializer,
+        bias: Initializer,
+    ) -> Result<Layer, NnError> {
+        if features_in == 0 || features_out == 0 {
+            return Err(NnError::InvalidSpec(format!(
+                "there is no linear layer from {features_in} to {features_out} features"
+            )));
+        }
+        let shape = [features_out, features_in];
+        Ok(Layer::Linear(Linear {
+            weight: self.parameter(shape, initializer, features_in, features_out)?,
+            bias: Some(self.parameter([features_out], bias, features_in, features_out)?),
+        }))
+    }
+
+    /// With PyTorch's momentum 0.1 and epsilon 1e-5.
+    pub(crate) fn batch_norm2d(&mut self, channels: usize) -> Result<Layer, NnError> {
+        let weight = self.parameter([channels], Initializer::Constant(1.0), 1, 1)?;
+        let bias = self.parameter([channels], Initializer::Constant(0.0), 1, 1)?;
+        Ok(Layer::BatchNorm2d(BatchNorm2d {
+            weight,
+            bias,
+            running_mean: RunningState::new(Tensor::zeros([channels], self.device)),
+            running_var: RunningState::new(Tensor::ones([channels], self.device)),
+            momentum: 0.1,
+            epsilon: 1e-5,
+        }))
+    }
+
+    pub(crate) fn dropout(&mut self, probability: f64) -> Result<Layer, NnError> {
+        if !(0.0..1.0).contains(&probability) {
+            return Err(NnError::InvalidSpec(format!(
+                "{probability} is no probability of dropout; take one from 0 to below 1"
+            )));
+        }
+        let site = self.dropouts;
+        self.dropouts += 1;
+        Ok(Layer::Dropout(Dropout { probability, site }))
+    }
+
+    fn parameter<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        initializer: Initializer,
+        fan_in: usize,
+        fan_out: usize,
+    ) -> Result<Param<Tensor<D>>, NnError> {
+        let count = shape
+            .iter()
+            .try_fold(1_usize, |product, size| product.checked_mul(*size))
+            .filter(|count| self.values.saturating_add(*count) <= VALUES_MAX)
+            .ok_or_else(|| {
+                NnError::InvalidSpec(format!(
+                    "with a parameter of {shape:?} it would have more than {VALUES_MAX} values; \
+                     take smaller layers"
+                ))
+            })?;
+        self.values += count;
+        let values = initializer.draw(count, fan_in, fan_out, &mut self.randomness);
+        let data = TensorData::new(values, shape);
+        Ok(Param::from_tensor(Tensor::from_data(data, self.device)))
+    }
+}
+
+/// A layer without parameters.
+pub(crate) fn function(operation: Operation) -> Layer {
+    Layer::Function(Function { operation })
+}

@@ -1,0 +1,76 @@
+//! `LeNet`-5 with rectifiers and max pooling: `LeCun` et al. 1998,
+//! <https://doi.org/10.1109/5.726791>.
+
+use burn::tensor::Device;
+use serde::Deserialize;
+
+use crate::architecture::parse_config;
+use crate::builder::{Builder, function};
+use crate::initializer::Initializer;
+use crate::layers::{Convolution, Layer, Operation, Pooling, Sequence};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec};
+
+/// `LeNet`-5.
+#[derive(Debug)]
+pub(crate) struct Lenet;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {}
+
+impl Architecture for Lenet {
+    fn name(&self) -> &'static str {
+        "lenet"
+    }
+
+    fn summary(&self) -> &'static str {
+        "LeNet-5: two convolutions and three linear layers, for images from 12×12"
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        &[]
+    }
+
+    fn build(&self, spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Network, NnError> {
+        let Config {} = parse_config(self, &spec.architecture.config)?;
+        let mut builder = Builder::new(seed, device);
+        let default = Initializer::TorchDefault;
+        let mut conv = |channels_in, channels_out, padding| {
+            let geometry = Convolution {
+                padding,
+                bias: true,
+                ..Convolution::same(channels_in, channels_out, 5)
+            };
+            builder
+                .conv2d(geometry, default, default)
+                .map(Layer::Conv2d)
+        };
+        let conv1 = conv(spec.image_shape[0], 6, 2)?;
+        let conv2 = conv(6, 16, 0)?;
+        let pool = || function(Operation::MaxPool(Pooling::halving()));
+        let features = vec![
+            ("conv1", conv1),
+            ("relu1", function(Operation::Relu)),
+            ("pool1", pool()),
+            ("conv2", conv2),
+            ("relu2", function(Operation::Relu)),
+            ("pool2", pool()),
+            ("flatten", function(Operation::Flatten)),
+        ];
+        let features = Sequence::named(features);
+        let [flat, ..] = features.output_shape(spec.image_shape)?;
+        let mut linear =
+            |features_in, features_out| builder.linear(features_in, features_out, default, default);
+        let fc1 = linear(flat, 120)?;
+        let fc2 = linear(120, 84)?;
+        let fc3 = linear(84, spec.classes)?;
+        let body = features.followed_by(vec![
+            ("fc1", fc1),
+            ("relu3", function(Operation::Relu)),
+            ("fc2", fc2),
+            ("relu4", function(Operation::Relu)),
+            ("fc3", fc3),
+        ]);
+        Network::from_layers(spec, body)
+    }
+}

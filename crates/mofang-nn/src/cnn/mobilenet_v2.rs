@@ -1,0 +1,196 @@
+//! MobileNetV2: Sandler et al. 2018, <https://arxiv.org/abs/1801.04381>, under torchvision's names.
+
+use burn::tensor::Device;
+use serde::Deserialize;
+
+use crate::architecture::parse_config;
+use crate::builder::{Builder, function};
+use crate::initializer::Initializer;
+use crate::layers::{Convolution, Layer, Operation, Residual, Sequence, Shortcut};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec};
+
+/// The paper's table 2: expansion, channels, repetitions, stride of the first.
+const STAGES: [(usize, usize, usize, usize); 7] = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+];
+
+/// Largest width multiplier.
+const WIDTH_MAX: f64 = 8.0;
+
+/// MobileNetV2.
+#[derive(Debug)]
+pub(crate) struct MobilenetV2;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Config {
+    width_multiplier: f64,
+    dropout: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            width_multiplier: 1.0,
+            dropout: 0.2,
+        }
+    }
+}
+
+impl Architecture for MobilenetV2 {
+    fn name(&self) -> &'static str {
+        "mobilenet_v2"
+    }
+
+    fn summary(&self) -> &'static str {
+        "MobileNetV2: inverted residuals of depthwise convolutions, for slow processors"
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        &[
+            OptionSpec {
+                name: "dropout",
+                kind: "number from 0 to below 1",
+                default: "0.2",
+                summary: "dropout before the linear layer",
+            },
+            OptionSpec {
+                name: "width_multiplier",
+                kind: "number above 0, up to 8",
+                default: "1.0",
+                summary: "scales the channels of every layer",
+            },
+        ]
+    }
+
+    fn build(&self, spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Network, NnError> {
+        let config: Config = parse_config(self, &spec.architecture.config)?;
+        let width = config.width_multiplier;
+        if !(width > 0.0 && width <= WIDTH_MAX) {
+            return Err(NnError::InvalidOption {
+                architecture: self.name(),
+                reason: format!("width_multiplier {width} is not above 0 and up to {WIDTH_MAX}"),
+            });
+        }
+        let mut builder = Builder::new(seed, device);
+        let mut channels = scaled(32, width);
+        let first = Convolution {
+            stride: 2,
+            ..Convolution::same(spec.image_shape[0], channels, 3)
+        };
+        let mut features = vec![rectified(&mut builder, first)?];
+        for (expansion, base, repetitions, first_stride) in STAGES {
+            let channels_out = scaled(base, width);
+            for repetition in 0..repetitions {
+                let stride = if repetition == 0 { first_stride } else { 1 };
+                features.push(inverted_residual(
+                    &mut builder,
+                    [channels, channels_out],
+                    stride,
+                    expansion,
+                )?);
+                channels = channels_out;
+            }
+        }
+        let last = scaled(1280, width.max(1.0));
+        features.push(rectified(
+            &mut builder,
+            Convolution::same(channels, last, 1),
+        )?);
+        let dropout = builder.dropout(config.dropout)?;
+        let linear = builder.linear(
+            last,
+            spec.classes,
+            Initializer::Normal(0.01),
+            Initializer::Constant(0.0),
+        )?;
+        let body = Sequence::named(vec![
+            ("features", Layer::Sequence(Sequence::numbered(features))),
+            ("avgpool", function(Operation::GlobalAveragePool)),
+            (
+                "classifier",
+                Layer::Sequence(Sequence::numbered(vec![dropout, linear])),
+            ),
+        ]);
+        Network::from_layers(spec, body)
+    }
+}
+
+/// The multiple of 8 nearest to `channels × width`, at most a tenth below it: torchvision's
+/// `_make_divisible`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "at most 1280 × 8, and positive"
+)]
+fn scaled(channels: usize, width: f64) -> usize {
+    let wanted = channels as f64 * width;
+    let rounded = ((wanted + 4.0) as usize / 8 * 8).max(8);
+    if (rounded as f64) < 0.9 * wanted {
+        rounded + 8
+    } else {
+        rounded
+    }
+}
+
+fn convolution(builder: &mut Builder<'_>, geometry: Convolution) -> Result<Layer, NnError> {
+    Ok(Layer::Conv2d(builder.conv2d(
+        geometry,
+        Initializer::KaimingNormalFanOut,
+        Initializer::Constant(0.0),
+    )?))
+}
+
+/// Convolution, batch normalization, rectifier up to 6.
+fn rectified(builder: &mut Builder<'_>, geometry: Convolution) -> Result<Layer, NnError> {
+    Ok(Layer::Sequence(Sequence::numbered(vec![
+        convolution(builder, geometry)?,
+        builder.batch_norm2d(geometry.channels_out)?,
+        function(Operation::Relu6),
+    ])))
+}
+
+fn inverted_residual(
+    builder: &mut Builder<'_>,
+    [channels_in, channels_out]: [usize; 2],
+    stride: usize,
+    expansion: usize,
+) -> Result<Layer, NnError> {
+    let hidden = channels_in * expansion;
+    let mut conv = Vec::new();
+    if expansion != 1 {
+        conv.push(rectified(
+            builder,
+            Convolution::same(channels_in, hidden, 1),
+        )?);
+    }
+    let depthwise = Convolution {
+        stride,
+        groups: hidden,
+        ..Convolution::same(hidden, hidden, 3)
+    };
+    conv.push(rectified(builder, depthwise)?);
+    conv.push(convolution(
+        builder,
+        Convolution::same(hidden, channels_out, 1),
+    )?);
+    conv.push(builder.batch_norm2d(channels_out)?);
+    let body = Sequence::named(vec![("conv", Layer::Sequence(Sequence::numbered(conv)))]);
+    if stride == 1 && channels_in == channels_out {
+        Ok(Layer::Residual(Residual {
+            body,
+            downsample: None,
+            shortcut: Shortcut::Identity,
+            rectified: false,
+        }))
+    } else {
+        Ok(Layer::Sequence(body))
+    }
+}

@@ -1,0 +1,73 @@
+//! What can go wrong with a network or its weights.
+
+use mofang_types::{Coded, ErrorCode, TensorShapeError};
+
+/// What can go wrong with a network or its weights.
+#[derive(Debug, thiserror::Error)]
+pub enum NnError {
+    /// No architecture has the name.
+    #[error("unknown architecture \"{name}\"; {hint}")]
+    UnknownArchitecture {
+        /// The name that was asked for.
+        name: String,
+        /// What could have been meant.
+        hint: String,
+    },
+    /// The configuration has a key that the architecture does not know.
+    #[error("architecture \"{architecture}\" has no option \"{key}\"; {hint}")]
+    UnknownOption {
+        /// The architecture.
+        architecture: &'static str,
+        /// The key.
+        key: String,
+        /// What could have been meant.
+        hint: String,
+    },
+    /// An option has a value that the architecture does not take.
+    #[error("architecture \"{architecture}\" cannot be configured so: {reason}")]
+    InvalidOption {
+        /// The architecture.
+        architecture: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The image or the number of classes cannot be used.
+    #[error("the network cannot be built: {0}")]
+    InvalidSpec(String),
+    /// An input has another shape than the network takes.
+    #[error("the network takes images of shape {expected:?}, not {actual:?}")]
+    InputShape {
+        /// `[channels, height, width]` of the network.
+        expected: [usize; 3],
+        /// The shape that came, batch first.
+        actual: Vec<usize>,
+    },
+    /// A tensor's shape and data do not belong together.
+    #[error(transparent)]
+    Tensor(#[from] TensorShapeError),
+    /// The device could not be read.
+    #[error("a tensor could not be read from its device: {0}")]
+    Device(String),
+    /// The bytes are not a safetensors file that can be read.
+    #[error("the weights are not a readable safetensors file: {0}")]
+    MalformedWeights(String),
+    /// The file does not hold the parameters of this network.
+    #[error("the weights do not fit the network: {0}")]
+    WeightsDoNotFit(String),
+}
+
+impl Coded for NnError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownArchitecture { .. }
+            | Self::UnknownOption { .. }
+            | Self::InvalidOption { .. }
+            | Self::InvalidSpec(_)
+            | Self::InputShape { .. }
+            | Self::MalformedWeights(_)
+            | Self::WeightsDoNotFit(_) => ErrorCode::InvalidInput,
+            Self::Tensor(error) => error.code(),
+            Self::Device(_) => ErrorCode::Internal,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Any layer.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::{
+    BatchNorm2d, Conv2d, Dropout, Fire, Function, ImageShape, Linear, Pass, Residual, Sequence,
+};
+use crate::NnError;
+
+/// Any layer.
+#[derive(Module, Debug)]
+pub(crate) enum Layer {
+    BatchNorm2d(BatchNorm2d),
+    Conv2d(Conv2d),
+    Dropout(Dropout),
+    Fire(Fire),
+    Function(Function),
+    Linear(Linear),
+    Residual(Residual),
+    Sequence(Sequence),
+}
+
+impl Layer {
+    pub(crate) fn forward(&self, input: Tensor<4>, pass: Pass) -> Tensor<4> {
+        match self {
+            Self::BatchNorm2d(layer) => layer.forward(input, pass),
+            Self::Conv2d(layer) => layer.forward(input),
+            Self::Dropout(layer) => layer.forward(input, pass),
+            Self::Fire(layer) => layer.forward(input),
+            Self::Function(layer) => layer.forward(input),
+            Self::Linear(layer) => layer.forward(input),
+            Self::Residual(layer) => layer.forward(input, pass),
+            Self::Sequence(layer) => layer.forward(input, pass),
+        }
+    }
+
+    /// The shape of what comes out for one image, or why the layer cannot take it.
+    pub(crate) fn output_shape(&self, input: ImageShape) -> Result<ImageShape, NnError> {
+        match self {
+            Self::BatchNorm2d(layer) => layer.output_shape(input),
+            Self::Conv2d(layer) => layer.output_shape(input),
+            Self::Dropout(_) => Ok(input),
+            Self::Fire(layer) => layer.output_shape(input),
+            Self::Function(layer) => layer.output_shape(input),
+            Self::Linear(layer) => layer.output_shape(input),
+            Self::Residual(layer) => layer.output_shape(input),
+            Self::Sequence(layer) => layer.output_shape(input),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The layers of which networks are made.
+//!
+//! Every layer takes and gives `[batch, channels, height, width]`; a vector is an image of one
+//! pixel. A layer's fields have PyTorch's names, so that a parameter's path is its PyTorch name.
+
+mod batch_norm2d;
+mod conv2d;
+mod dropout;
+mod fire;
+mod function;
+mod layer;
+mod linear;
+mod pass;
+mod residual;
+mod sequence;
+
+pub(crate) use batch_norm2d::BatchNorm2d;
+pub(crate) use conv2d::{Conv2d, Convolution};
+pub(crate) use dropout::Dropout;
+pub(crate) use fire::Fire;
+pub(crate) use function::{Function, Operation, Pooling};
+pub(crate) use layer::Layer;
+pub(crate) use linear::Linear;
+pub(crate) use pass::Pass;
+pub(crate) use residual::{Residual, Shortcut};
+pub(crate) use sequence::Sequence;
+
+/// `[channels, height, width]` of what goes through the network.
+pub(crate) type ImageShape = [usize; 3];
+
+/// The size after a window of `kernel` has gone over `size`, or `None` when it does not fit.
+fn windows(size: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
+    let span = (size + 2 * padding).checked_sub(kernel)?;
+    Some(span / stride + 1)
+}

@@ -1,0 +1,86 @@
+//! Residual blocks: He et al. 2015, <https://arxiv.org/abs/1512.03385>; inverted: Sandler et al.
+//! 2018, <https://arxiv.org/abs/1801.04381>.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use burn::tensor::module::avg_pool2d;
+use burn::tensor::ops::AvgPoolOptions;
+
+use super::{ImageShape, Pass, Sequence};
+use crate::NnError;
+
+/// The way around a residual block's body, where it has no parameters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shortcut {
+    /// The input itself.
+    Identity,
+    /// Every second pixel, and as many channels of zeros before as behind: "option A" of the paper.
+    Subsample {
+        /// Channels of zeros on each side.
+        padding: usize,
+    },
+}
+
+/// `body(x) + shortcut(x)`, rectified where `rectified` says so.
+#[derive(Module, Debug)]
+pub(crate) struct Residual {
+    pub(crate) body: Sequence,
+    /// A shortcut with parameters, in place of `shortcut`.
+    pub(crate) downsample: Option<Sequence>,
+    #[module(skip)]
+    pub(crate) shortcut: Shortcut,
+    pub(crate) rectified: bool,
+}
+
+impl Residual {
+    pub(crate) fn forward(&self, input: Tensor<4>, pass: Pass) -> Tensor<4> {
+        let around = match &self.downsample {
+            Some(downsample) => downsample.forward(input.clone(), pass),
+            None => self.shortcut.forward(input.clone()),
+        };
+        let output = self.body.forward(input, pass) + around;
+        if self.rectified { relu(output) } else { output }
+    }
+
+    pub(crate) fn output_shape(&self, input: ImageShape) -> Result<ImageShape, NnError> {
+        let output = self.body.output_shape(input)?;
+        let around = match &self.downsample {
+            Some(downsample) => downsample.output_shape(input)?,
+            None => self.shortcut.output_shape(input),
+        };
+        if output == around {
+            Ok(output)
+        } else {
+            Err(NnError::InvalidSpec(format!(
+                "a residual block gives {output:?} and its shortcut {around:?}"
+            )))
+        }
+    }
+}
+
+impl Shortcut {
+    fn forward(self, input: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Identity => input,
+            Self::Subsample { padding } => {
+                // A window of one pixel: the mean is the pixel, bit for bit.
+                let sampled = avg_pool2d(input, AvgPoolOptions::new([1, 1]).with_stride([2, 2]));
+                let [batch, _, height, width] = sampled.dims();
+                let zeros = Tensor::zeros([batch, padding, height, width], &sampled.device());
+                Tensor::cat(vec![zeros.clone(), sampled, zeros], 1)
+            }
+        }
+    }
+
+    fn output_shape(self, [channels, height, width]: ImageShape) -> ImageShape {
+        match self {
+            Self::Identity => [channels, height, width],
+            Self::Subsample { padding } => [
+                channels + 2 * padding,
+                height.div_ceil(2),
+                width.div_ceil(2),
+            ],
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Layers one after the other, each under a name.
+
+use burn::module::{
+    Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
+};
+use burn::tensor::{Device, Tensor};
+
+use super::{ImageShape, Layer, Pass};
+use crate::NnError;
+
+/// Layers one after the other. The names are parts of the parameters' names, which burn's own
+/// containers cannot give: `torch.nn.Sequential` counts layers without parameters too.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sequence {
+    children: Vec<(String, Layer)>,
+}
+
+impl Sequence {
+    /// Children under the given names.
+    pub(crate) fn named(children: Vec<(&str, Layer)>) -> Self {
+        Self {
+            children: children
+                .into_iter()
+                .map(|(name, layer)| (name.to_owned(), layer))
+                .collect(),
+        }
+    }
+
+    /// Children under their numbers, as in `torch.nn.Sequential`.
+    pub(crate) fn numbered(children: Vec<Layer>) -> Self {
+        Self {
+            children: children
+                .into_iter()
+                .enumerate()
+                .map(|(index, layer)| (index.to_string(), layer))
+                .collect(),
+        }
+    }
+
+    /// These children, and then more under the given names.
+    pub(crate) fn followed_by(mut self, children: Vec<(&str, Layer)>) -> Self {
+        self.children.extend(Self::named(children).children);
+        self
+    }
+
+    pub(crate) fn forward(&self, input: Tensor<4>, pass: Pass) -> Tensor<4> {
+        self.children
+            .iter()
+            .fold(input, |value, (_, layer)| layer.forward(value, pass))
+    }
+
+    pub(crate) fn output_shape(&self, input: ImageShape) -> Result<ImageShape, NnError> {
+        self.children
+            .iter()
+            .try_fold(input, |shape, (_, layer)| layer.output_shape(shape))
+    }
+
+    fn map_layers(self, mut change: impl FnMut(Layer) -> Layer) -> Self {
+        Self {
+            children: self
+                .children
+                .into_iter()
+                .map(|(name, layer)| (name, change(layer)))
+                .collect(),
+        }
+    }
+}
+
+/// The container's type as traversals are told.
+const CONTAINER: &str = "Struct:Sequence";
+
+impl Module for Sequence {
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        self.children.iter().fold(devices, |devices, (_, layer)| {
+            layer.collect_devices(devices)
+        })
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        self.map_layers(|layer| layer.fork(device))
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        self.map_layers(|layer| layer.to_device(device))
+    }
+
+    fn train(self) -> Self {
+        self.map_layers(Module::train)
+    }
+
+    fn valid(&self) -> Self {
+        self.clone().map_layers(|layer| layer.valid())
+    }
+
+    fn materialize(self) -> Self {
+        self.map_layers(Module::materialize)
+    }
+
+    fn visit<Visitor: ModuleVisitor>(&self, visitor: &mut Visitor) {
+        for (name, layer) in &self.children {
+            visitor.enter_module(name, CONTAINER);
+            layer.visit(visitor);
+            visitor.exit_module(name, CONTAINER);
+        }
+    }
+
+    fn map<Mapper: ModuleMapper>(self, mapper: &mut Mapper) -> Self {
+        Self {
+            children: self
+                .children
+                .into_iter()
+                .map(|(name, layer)| {
+                    mapper.enter_module(&name, CONTAINER);
+                    let layer = layer.map(mapper);
+                    mapper.exit_module(&name, CONTAINER);
+                    (name, layer)
+                })
+                .collect(),
+        }
+    }
+}
+
+impl ModuleDisplayDefault for Sequence {
+    fn content(&self, content: Content) -> Option<Content> {
+        self.children
+            .iter()
+            .fold(content, |content, (name, layer)| content.add(name, layer))
+            .set_top_level_type("Sequence")
+            .optional()
+    }
+}
+
+impl ModuleDisplay for Sequence {}

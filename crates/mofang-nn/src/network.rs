@@ -1,0 +1,306 @@
+//! A network: a specification, its layers, and their parameters.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use mofang_types::ArchitectureSpec;
+use serde::{Deserialize, Serialize};
+
+use crate::architecture::find;
+use crate::layers::{Pass, Sequence};
+use crate::name_path::{NamePath, is_buffer};
+use crate::{NnError, tensor_from_burn};
+
+/// Largest image side and most channels, so that sizes cannot overflow.
+const SIDE_MAX: usize = 1 << 14;
+
+/// Most classes.
+const CLASSES_MAX: usize = 1 << 20;
+
+/// Everything that fixes a network's graph.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkSpec {
+    /// The architecture and its configuration.
+    pub architecture: ArchitectureSpec,
+    /// `[channels, height, width]` of an image.
+    pub image_shape: [usize; 3],
+    /// The number of classes.
+    pub classes: usize,
+}
+
+/// A parameter or a buffer (running statistics).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterInfo {
+    /// The PyTorch name, e.g. `layer1.0.conv1.weight`.
+    pub name: String,
+    /// The shape, in PyTorch's layout.
+    pub shape: Vec<usize>,
+    /// Whether an optimizer changes it; running statistics are not trainable.
+    pub trainable: bool,
+}
+
+/// A network with its parameters on a device.
+///
+/// A clone shares the running statistics of its batch normalizations with the original, as burn's
+/// modules do; [`Module::valid`] gives a snapshot of its own.
+#[derive(Module, Debug)]
+pub struct Network {
+    body: Sequence,
+    #[module(skip)]
+    spec: NetworkSpec,
+}
+
+impl Network {
+    /// A network of fresh weights, which are a function of `seed`. On `device.autodiff()` it can be
+    /// trained.
+    ///
+    /// # Errors
+    /// When the specification is impossible; the message says what and what would be possible.
+    pub fn new(spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Self, NnError> {
+        let [channels, height, width] = spec.image_shape;
+        if [channels, height, width]
+            .iter()
+            .any(|size| *size == 0 || *size > SIDE_MAX)
+        {
+            return Err(NnError::InvalidSpec(format!(
+                "images of {channels}×{height}×{width} are not between 1 and {SIDE_MAX} on each side"
+            )));
+        }
+        if spec.classes == 0 || spec.classes > CLASSES_MAX {
+            return Err(NnError::InvalidSpec(format!(
+                "{} classes are not between 1 and {CLASSES_MAX}",
+                spec.classes
+            )));
+        }
+        find(&spec.architecture.name)?.build(spec, seed, device)
+    }
+
+    /// A network of these layers, once they are known to take the images and give the classes.
+    pub(crate) fn from_layers(spec: &NetworkSpec, body: Sequence) -> Result<Self, NnError> {
+        let output = body.output_shape(spec.image_shape)?;
+        if output == [spec.classes, 1, 1] {
+            Ok(Self {
+                body,
+                spec: spec.clone(),
+            })
+        } else {
+            Err(NnError::InvalidSpec(format!(
+                "it gives {output:?} for an image, not {} classes",
+                spec.classes
+            )))
+        }
+    }
+
+    /// What it was built from.
+    pub fn spec(&self) -> &NetworkSpec {
+        &self.spec
+    }
+
+    /// The device of its parameters.
+    pub fn device(&self) -> Option<Device> {
+        self.devices().into_iter().next()
+    }
+
+    /// Logits `[batch, classes]` for images `[batch, channels, height, width]`: running statistics
+    /// in batch normalization, no dropout, whatever the device. For a training step, see
+    /// [`Network::forward_train`].
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.pass(images, Pass::Evaluation)
+    }
+
+    /// Logits for a training step: batch normalization by the batch's statistics, which go into its
+    /// running statistics, and dropout by masks that are a function of `step_seed`
+    /// (see [`step_seed`](crate::step_seed())).
+    pub fn forward_train(&self, images: Tensor<4>, step_seed: u64) -> Tensor<2> {
+        self.pass(images, Pass::Training { step_seed })
+    }
+
+    fn pass(&self, images: Tensor<4>, pass: Pass) -> Tensor<2> {
+        let batch = images.dims()[0];
+        self.body
+            .forward(images, pass)
+            .reshape([batch, self.spec.classes])
+    }
+
+    /// Whether a batch of this shape can go through [`Network::forward`].
+    ///
+    /// # Errors
+    /// When it has another shape than `[batch, channels, height, width]` of the specification, or
+    /// is empty.
+    pub fn check_input(&self, shape: &[usize]) -> Result<(), NnError> {
+        match shape {
+            [batch, image @ ..] if *batch > 0 && image == self.spec.image_shape => Ok(()),
+            _ => Err(NnError::InputShape {
+                expected: self.spec.image_shape,
+                actual: shape.to_vec(),
+            }),
+        }
+    }
+
+    /// Every parameter and buffer, in the order of the graph.
+    pub fn parameters(&self) -> Vec<ParameterInfo> {
+        let mut visitor = Infos::default();
+        self.visit(&mut visitor);
+        visitor.infos
+    }
+
+    /// The number of trainable values.
+    pub fn parameter_count(&self) -> usize {
+        self.parameters()
+            .iter()
+            .filter(|info| info.trainable)
+            .map(|info| info.shape.iter().product::<usize>())
+            .sum()
+    }
+
+    /// The values of every parameter and buffer by name, in PyTorch's layout.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn values(&self) -> Result<BTreeMap<String, mofang_types::Tensor>, NnError> {
+        let mut visitor = Values {
+            path: NamePath::default(),
+            gradients: None,
+            values: Ok(BTreeMap::new()),
+        };
+        self.visit(&mut visitor);
+        visitor.values
+    }
+
+    /// The gradient of every trainable parameter that has one, by name.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn gradients(
+        &self,
+        gradients: &Gradients,
+    ) -> Result<BTreeMap<String, mofang_types::Tensor>, NnError> {
+        let mut visitor = Values {
+            path: NamePath::default(),
+            gradients: Some(gradients),
+            values: Ok(BTreeMap::new()),
+        };
+        self.visit(&mut visitor);
+        visitor.values
+    }
+
+    /// Changes parameters and buffers: `change` is given each one's description and old values and
+    /// gives the new ones, or `None` to leave it as it is. New values of another length are ignored.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn map_values(
+        self,
+        change: &mut dyn FnMut(&ParameterInfo, &[f32]) -> Option<Vec<f32>>,
+    ) -> Result<Self, NnError> {
+        let mut mapper = Changes {
+            path: NamePath::default(),
+            change,
+            failure: None,
+        };
+        let network = self.map(&mut mapper);
+        match mapper.failure {
+            Some(error) => Err(error),
+            None => Ok(network),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Infos {
+    path: NamePath,
+    infos: Vec<ParameterInfo>,
+}
+
+fn info_of(path: &NamePath, shape: &[usize]) -> ParameterInfo {
+    let name = path.name();
+    ParameterInfo {
+        trainable: !is_buffer(&name),
+        shape: shape.to_vec(),
+        name,
+    }
+}
+
+impl ModuleVisitor for Infos {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.infos.push(info_of(&self.path, &param.dims()));
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, name: &str, container_type: &str) {
+        self.path.exit(name, container_type);
+    }
+}
+
+struct Values<'a> {
+    path: NamePath,
+    gradients: Option<&'a Gradients>,
+    values: Result<BTreeMap<String, mofang_types::Tensor>, NnError>,
+}
+
+impl ModuleVisitor for Values<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let name = self.path.name();
+        let tensor = match self.gradients {
+            None => Some(param.val().without_autodiff()),
+            Some(_) if is_buffer(&name) => None,
+            Some(gradients) => param.val().grad(gradients),
+        };
+        if let (Some(tensor), Ok(values)) = (tensor, &mut self.values) {
+            match tensor_from_burn(tensor) {
+                Ok(tensor) => {
+                    values.insert(name, tensor);
+                }
+                Err(error) => self.values = Err(error),
+            }
+        }
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, name: &str, container_type: &str) {
+        self.path.exit(name, container_type);
+    }
+}
+
+struct Changes<'a> {
+    path: NamePath,
+    change: &'a mut dyn FnMut(&ParameterInfo, &[f32]) -> Option<Vec<f32>>,
+    failure: Option<NnError>,
+}
+
+impl ModuleMapper for Changes<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let info = info_of(&self.path, &param.dims());
+        let old = match tensor_from_burn(param.val().without_autodiff()) {
+            Ok(old) => old,
+            Err(error) => {
+                self.failure = Some(error);
+                return param;
+            }
+        };
+        match (self.change)(&info, old.data()) {
+            Some(new) if new.len() == old.data().len() => {
+                let (id, device) = (param.id, param.device());
+                let tensor = Tensor::from_data(TensorData::new(new, param.dims()), &device);
+                param.transform_for_load(tensor, id)
+            }
+            Some(_) | None => param,
+        }
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, name: &str, container_type: &str) {
+        self.path.exit(name, container_type);
+    }
+}
