@@ -1,1 +1,49 @@
-//! Datasets, cleaning, splits, transforms, augmentations, decoders and the data loader.
+//! Data: datasets and how they are read, cleaned and split; the pipeline of a model (transforms
+//! before it, decoders after it), training-time augmentations, and the loader that feeds a trainer.
+//!
+//! The pipeline is defined once, here, and stored in the package of a model version: training,
+//! evaluation and serving run the same code on the same list.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "pixels and sizes of images are far below the limits of f32"
+)]
+
+pub mod augmentations;
+mod catalogue;
+mod cleaning;
+mod dataset;
+pub mod decoders;
+mod error;
+mod example;
+mod loader;
+mod pipeline;
+mod pull;
+pub mod readers;
+mod split;
+mod store;
+pub mod transforms;
+
+pub use augmentations::Augmentation;
+pub use catalogue::{Catalogue, CatalogueEntry, CatalogueFile, ReaderSpec};
+pub use cleaning::{CleaningReport, RemovalReason, Removed};
+pub use dataset::{Dataset, Split, SplitName};
+pub use decoders::Decoder;
+pub use error::DataError;
+pub use example::{Example, Pixels, RawExample};
+pub use loader::{Batch, DataLoader, LoaderSettings};
+pub use pipeline::{CompiledPipeline, Pipeline};
+pub use pull::PullProgress;
+pub use split::SplitSettings;
+pub use store::{DatasetStatus, DatasetStore};
+pub use transforms::Transform;
+
+/// What a step of a pipeline is called and what it does, for help and documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepInfo {
+    /// The `type` of the step in a recipe.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+}

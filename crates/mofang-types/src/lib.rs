@@ -28,6 +28,6 @@ pub use manifest::{
 pub use name::{AliasName, InvalidName, ModelName, ModelReference, Selector};
 pub use prediction::{ClassProbability, Prediction};
 pub use signature::{DType, Dimension, ModelSignature, ShapeMismatch, TensorSpec};
-pub use suggest::closest;
+pub use suggest::{closest, with_suggestion};
 pub use task::Task;
 pub use tensor::{Tensor, TensorShapeError};

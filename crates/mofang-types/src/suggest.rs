@@ -10,9 +10,39 @@ pub fn closest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// Adds a suggestion to a message of serde about an unknown field or variant, such as
+/// ``unknown field `bacth_size`, expected one of `batch_size`, `seed` ``.
+///
+/// Other messages come back unchanged.
+pub fn with_suggestion(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let is_unknown = message.contains("unknown field") || message.contains("unknown variant");
+    let suggestion = quoted
+        .next()
+        .filter(|_| is_unknown)
+        .and_then(|word| closest(word, quoted));
+    match suggestion {
+        Some(suggestion) => format!("{message}; did you mean `{suggestion}`?"),
+        None => message.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::closest;
+    use super::{closest, with_suggestion};
+
+    #[test]
+    fn an_unknown_field_gets_a_suggestion() {
+        let message = "unknown field `bacth_size`, expected one of `batch_size`, `seed`";
+        assert_eq!(
+            with_suggestion(message),
+            format!("{message}; did you mean `batch_size`?")
+        );
+        assert_eq!(
+            with_suggestion("missing field `seed`"),
+            "missing field `seed`"
+        );
+    }
 
     #[test]
     fn a_typing_error_finds_its_word() {

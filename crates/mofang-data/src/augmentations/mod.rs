@@ -1,0 +1,188 @@
+//! Random changes of training examples. One file each; [`Augmentation`] is the closed list of them.
+//!
+//! They act on the `f32` image in [0, 1], after every geometric transform and before `normalize`,
+//! and take their randomness from the generator that the loader seeds for each example.
+
+mod brightness_contrast;
+mod crop;
+mod erasing;
+mod flip;
+mod rotation;
+
+use mofang_types::Tensor;
+use rand::{Rng, RngExt as _};
+use serde::{Deserialize, Serialize};
+
+pub use brightness_contrast::RandomBrightnessContrast;
+pub use crop::RandomCrop;
+pub use erasing::RandomErasing;
+pub use flip::RandomHorizontalFlip;
+pub use rotation::RandomRotation;
+
+use crate::{DataError, StepInfo};
+
+/// A random change of a training example.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Augmentation {
+    /// See [`RandomBrightnessContrast`].
+    RandomBrightnessContrast(RandomBrightnessContrast),
+    /// See [`RandomCrop`].
+    RandomCrop(RandomCrop),
+    /// See [`RandomErasing`].
+    RandomErasing(RandomErasing),
+    /// See [`RandomHorizontalFlip`].
+    RandomHorizontalFlip(RandomHorizontalFlip),
+    /// See [`RandomRotation`].
+    RandomRotation(RandomRotation),
+}
+
+/// Every augmentation, by name.
+pub fn all() -> &'static [StepInfo] {
+    &[
+        StepInfo {
+            name: "random_brightness_contrast",
+            summary: "changes brightness and contrast",
+        },
+        StepInfo {
+            name: "random_crop",
+            summary: "pads with zeros and cuts the old size out somewhere",
+        },
+        StepInfo {
+            name: "random_erasing",
+            summary: "overwrites a random rectangle with zeros",
+        },
+        StepInfo {
+            name: "random_horizontal_flip",
+            summary: "mirrors left and right",
+        },
+        StepInfo {
+            name: "random_rotation",
+            summary: "turns by a random angle",
+        },
+    ]
+}
+
+impl Augmentation {
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// When one is out of its range.
+    pub fn check(&self) -> Result<(), DataError> {
+        match self {
+            Self::RandomBrightnessContrast(step) => {
+                unit("random_brightness_contrast", "brightness", step.brightness)?;
+                unit("random_brightness_contrast", "contrast", step.contrast)
+            }
+            Self::RandomCrop(step) => {
+                crate::transforms::check_side("random_crop", "padding", step.padding)
+            }
+            Self::RandomErasing(step) => {
+                unit("random_erasing", "probability", step.probability)?;
+                unit("random_erasing", "area_max", step.area_max)
+            }
+            Self::RandomHorizontalFlip(step) => {
+                unit("random_horizontal_flip", "probability", step.probability)
+            }
+            Self::RandomRotation(step) => {
+                unit("random_rotation", "degrees / 180", step.degrees / 180.0)
+            }
+        }
+    }
+
+    pub(crate) fn apply(&self, image: &mut Tensor, randomness: &mut dyn Rng) {
+        match self {
+            Self::RandomBrightnessContrast(step) => step.apply(image, randomness),
+            Self::RandomCrop(step) => step.apply(image, randomness),
+            Self::RandomErasing(step) => step.apply(image, randomness),
+            Self::RandomHorizontalFlip(step) => step.apply(image, randomness),
+            Self::RandomRotation(step) => step.apply(image, randomness),
+        }
+    }
+}
+
+fn unit(step: &str, name: &str, value: f32) -> Result<(), DataError> {
+    if (0.0..=1.0).contains(&value) {
+        Ok(())
+    } else {
+        Err(DataError::InvalidPipeline(format!(
+            "`{step}`: {name} = {value} is not in [0, 1]"
+        )))
+    }
+}
+
+/// `[channels, height, width]` of an image tensor.
+fn sizes(image: &Tensor) -> (usize, usize, usize) {
+    match image.shape() {
+        [channels, height, width] => (*channels, *height, *width),
+        _ => (0, 0, 0),
+    }
+}
+
+/// A number in `[-range, range]`, uniformly.
+fn symmetric(randomness: &mut dyn Rng, range: f32) -> f32 {
+    (randomness.random::<f32>() * 2.0 - 1.0) * range
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn image() -> Tensor {
+        Tensor::new(
+            vec![1, 4, 4],
+            (0_u8..16).map(|value| f32::from(value) / 16.0).collect(),
+        )
+        .unwrap()
+    }
+
+    fn every() -> Vec<Augmentation> {
+        vec![
+            Augmentation::RandomBrightnessContrast(RandomBrightnessContrast {
+                brightness: 0.2,
+                contrast: 0.2,
+            }),
+            Augmentation::RandomCrop(RandomCrop { padding: 1 }),
+            Augmentation::RandomErasing(RandomErasing {
+                probability: 1.0,
+                area_max: 0.3,
+            }),
+            Augmentation::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 }),
+            Augmentation::RandomRotation(RandomRotation { degrees: 15.0 }),
+        ]
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bits_and_shapes_stay() {
+        for augmentation in every() {
+            augmentation.check().unwrap();
+            let [first, second] = [7, 7].map(|seed| {
+                let mut image = image();
+                augmentation.apply(&mut image, &mut ChaCha8Rng::seed_from_u64(seed));
+                image
+            });
+            assert_eq!(first, second);
+            assert_eq!(first.shape(), [1, 4, 4]);
+        }
+    }
+
+    #[test]
+    fn every_augmentation_changes_something_and_is_listed() {
+        for augmentation in every() {
+            let changed = (0..20).any(|seed| {
+                let mut changed = image();
+                augmentation.apply(&mut changed, &mut ChaCha8Rng::seed_from_u64(seed));
+                changed != image()
+            });
+            assert!(changed, "{augmentation:?} never changed anything");
+            let json = serde_json::to_value(&augmentation).unwrap();
+            assert!(
+                all().iter().any(|info| json["type"] == info.name),
+                "{json} is not listed"
+            );
+        }
+    }
+}

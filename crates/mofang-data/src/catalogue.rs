@@ -1,0 +1,236 @@
+//! The catalogue: which datasets there are, where their files come from, and how to read them.
+//!
+//! An entry is a TOML file. Those of the catalogue are compiled in; a user's own is named by path.
+
+use std::path::Path;
+
+use mofang_types::{ArtifactDigest, closest, with_suggestion};
+use serde::{Deserialize, Serialize};
+
+use crate::DataError;
+
+/// A file of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogueFile {
+    /// The name in the dataset's folder.
+    pub name: String,
+    /// Where it comes from; absent when it is compiled in, lies beside the entry, or only mirrors have it.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Its SHA-256; required with `url`.
+    #[serde(default)]
+    pub sha256: Option<ArtifactDigest>,
+    /// Its size.
+    #[serde(default)]
+    pub size_bytes: Option<u64>,
+}
+
+/// How the files are read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ReaderSpec {
+    /// Pairs of IDX files; `test_*` may be absent.
+    Idx {
+        /// The file of the training images.
+        train_images: String,
+        /// The file of their labels.
+        train_labels: String,
+        /// The file of the test images.
+        #[serde(default)]
+        test_images: Option<String>,
+        /// The file of their labels.
+        #[serde(default)]
+        test_labels: Option<String>,
+    },
+    /// A tar archive of `split/class/file`.
+    ImageTar {
+        /// The archive.
+        file: String,
+    },
+    /// A folder of `split/class/file` or `class/file`, relative to the entry.
+    ImageFolder {
+        /// The folder.
+        folder: String,
+    },
+    /// A CSV file with a column per sample.
+    CsvPixels {
+        /// The file.
+        file: String,
+        /// Rows of an image.
+        height: usize,
+        /// Columns of an image.
+        width: usize,
+        /// The largest sample.
+        sample_max: f32,
+        /// The column of the label.
+        label_column: String,
+    },
+}
+
+/// A dataset of the catalogue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogueEntry {
+    /// The name, e.g. `fashion-mnist`.
+    pub name: String,
+    /// The full name.
+    pub title: String,
+    /// What is in it, in a sentence or two.
+    pub description: String,
+    /// The licence, as an SPDX identifier where there is one.
+    pub license: String,
+    /// How its authors want to be cited.
+    pub citation: String,
+    /// Where it is described.
+    pub homepage: String,
+    /// The labels of the classes, by index; an image folder may leave them out.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// How the files are read.
+    pub reader: ReaderSpec,
+    /// The files.
+    #[serde(default)]
+    pub files: Vec<CatalogueFile>,
+}
+
+impl CatalogueEntry {
+    /// Reads an entry; `source` names it in errors.
+    ///
+    /// # Errors
+    /// When the TOML is malformed or lacks something.
+    pub fn parse(source: &str, text: &str) -> Result<Self, DataError> {
+        let entry: Self = toml::from_str(text)
+            .map_err(|error| DataError::malformed(source, with_suggestion(&error.to_string())))?;
+        for file in &entry.files {
+            if file.url.is_some() && file.sha256.is_none() {
+                return Err(DataError::malformed(
+                    source,
+                    format!("{} has a url but no sha256", file.name),
+                ));
+            }
+            if Path::new(&file.name).components().count() != 1
+                || file.name.contains(['/', '\\', '\0'])
+                || file.name == ".."
+            {
+                return Err(DataError::malformed(
+                    source,
+                    format!("\"{}\" is no plain file name", file.name),
+                ));
+            }
+        }
+        Ok(entry)
+    }
+}
+
+/// The files that are compiled in, by dataset and name.
+const EMBEDDED: &[(&str, &str, &[u8])] = &[
+    (
+        "digits",
+        "digits-images-idx3-ubyte.gz",
+        include_bytes!("../data/digits-images-idx3-ubyte.gz"),
+    ),
+    (
+        "digits",
+        "digits-labels-idx1-ubyte.gz",
+        include_bytes!("../data/digits-labels-idx1-ubyte.gz"),
+    ),
+];
+
+/// A file that is compiled in.
+pub(crate) fn embedded(dataset: &str, file: &str) -> Option<&'static [u8]> {
+    EMBEDDED
+        .iter()
+        .find(|(of, name, _)| *of == dataset && *name == file)
+        .map(|(_, _, bytes)| *bytes)
+}
+
+/// All entries that are compiled in.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    entries: Vec<CatalogueEntry>,
+}
+
+impl Catalogue {
+    /// The catalogue of this binary.
+    ///
+    /// # Errors
+    /// When an entry is malformed, which a test rules out.
+    pub fn builtin() -> Result<Self, DataError> {
+        let sources = [
+            (
+                "catalogue/clothing-small-96.toml",
+                include_str!("../catalogue/clothing-small-96.toml"),
+            ),
+            (
+                "catalogue/digits.toml",
+                include_str!("../catalogue/digits.toml"),
+            ),
+            (
+                "catalogue/fashion-mnist.toml",
+                include_str!("../catalogue/fashion-mnist.toml"),
+            ),
+        ];
+        let entries = sources
+            .iter()
+            .map(|(source, text)| CatalogueEntry::parse(source, text));
+        Ok(Self {
+            entries: entries.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The entries, by name.
+    pub fn entries(&self) -> &[CatalogueEntry] {
+        &self.entries
+    }
+
+    /// The entry of a name.
+    ///
+    /// # Errors
+    /// When there is none; the error suggests a name that is close.
+    pub fn entry(&self, name: &str) -> Result<&CatalogueEntry, DataError> {
+        self.entries
+            .iter()
+            .find(|entry| entry.name == name)
+            .ok_or_else(|| DataError::UnknownDataset {
+                name: name.chars().take(80).collect(),
+                closest: closest(name, self.entries.iter().map(|entry| entry.name.as_str()))
+                    .map(str::to_owned),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_is_whole() {
+        let catalogue = Catalogue::builtin().unwrap();
+        for entry in catalogue.entries() {
+            assert!(
+                !entry.labels.is_empty() && !entry.license.is_empty() && !entry.citation.is_empty()
+            );
+            for file in &entry.files {
+                assert!(
+                    file.url.is_none() || embedded(&entry.name, &file.name).is_none(),
+                    "{}",
+                    file.name
+                );
+                assert!(file.sha256.is_some(), "{}", file.name);
+            }
+        }
+        let message = catalogue.entry("fashion-mnits").unwrap_err().to_string();
+        assert!(
+            message.contains("did you mean \"fashion-mnist\"?"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn paths_are_no_file_names() {
+        let text =
+            include_str!("../catalogue/digits.toml").replace("digits-images", "../digits-images");
+        assert!(CatalogueEntry::parse("t", &text).is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! The steps after a model: from logits to an answer.
+//!
+//! For classification they are `softmax`, `top_k` and `labels`, in this order.
+
+use mofang_types::{ClassProbability, Prediction};
+use serde::{Deserialize, Serialize};
+
+use crate::{DataError, StepInfo};
+
+/// A step after the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Decoder {
+    /// Names the classes by the labels of the package.
+    Labels,
+    /// Logits to probabilities.
+    Softmax,
+    /// Keeps the `k` most probable classes.
+    TopK {
+        /// How many, at least 1.
+        k: usize,
+    },
+}
+
+/// Every decoder, by name.
+pub fn all() -> &'static [StepInfo] {
+    &[
+        StepInfo {
+            name: "labels",
+            summary: "names the classes",
+        },
+        StepInfo {
+            name: "softmax",
+            summary: "logits to probabilities",
+        },
+        StepInfo {
+            name: "top_k",
+            summary: "keeps the k most probable classes",
+        },
+    ]
+}
+
+/// Checks that the list is one that can run, and gives the `k` of its `top_k`.
+pub(crate) fn check(decoders: &[Decoder]) -> Result<usize, DataError> {
+    match decoders {
+        [Decoder::Softmax, Decoder::TopK { k }, Decoder::Labels] if *k >= 1 => Ok(*k),
+        _ => Err(DataError::InvalidPipeline(
+            "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order".to_owned(),
+        )),
+    }
+}
+
+/// `softmax` of one row, computed around the largest logit so that nothing overflows.
+pub fn softmax(logits: &[f32]) -> Vec<f32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let sum: f32 = exponentials.iter().sum();
+    exponentials.into_iter().map(|value| value / sum).collect()
+}
+
+pub(crate) fn decode(
+    logits: &[f32],
+    labels: &[String],
+    top_k: usize,
+) -> Result<Prediction, DataError> {
+    if logits.len() != labels.len() || logits.is_empty() {
+        return Err(DataError::WrongShape {
+            actual: vec![logits.len()],
+            expected: format!("one logit for each of the {} labels", labels.len()),
+        });
+    }
+    if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
+        return Err(DataError::NotFinite { index });
+    }
+    let probabilities = softmax(logits);
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    // Stable, so that equal probabilities keep the order of the classes.
+    order.sort_by(|a, b| {
+        probability(&probabilities, *b).total_cmp(&probability(&probabilities, *a))
+    });
+    let classes = order
+        .into_iter()
+        .take(top_k.max(1))
+        .map(|index| ClassProbability {
+            label: labels.get(index).cloned().unwrap_or_default(),
+            index,
+            probability: probability(&probabilities, index),
+        })
+        .collect();
+    Ok(Prediction::ImageClassification { classes })
+}
+
+fn probability(probabilities: &[f32], index: usize) -> f32 {
+    probabilities.get(index).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Vec<String> {
+        ["cat", "dog", "owl"].map(str::to_owned).to_vec()
+    }
+
+    #[test]
+    fn the_best_classes_come_first() {
+        let Prediction::ImageClassification { classes } =
+            decode(&[1.0, 3.0, 2.0], &labels(), 2).unwrap();
+        let names: Vec<&str> = classes.iter().map(|class| class.label.as_str()).collect();
+        assert_eq!(names, ["dog", "owl"]);
+        // scipy.special.softmax([1, 3, 2])
+        let probabilities: Vec<f32> = classes.iter().map(|class| class.probability).collect();
+        mofang_types::testing::assert_close(&probabilities, &[0.665_240_96, 0.244_728_47], 1e-6);
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow_and_bad_ones_are_refused() {
+        mofang_types::testing::assert_close(&softmax(&[1e30, 1e30]), &[0.5, 0.5], 1e-6);
+        assert!(decode(&[1.0, f32::NAN, 2.0], &labels(), 1).is_err());
+        assert!(decode(&[1.0], &labels(), 1).is_err());
+    }
+}

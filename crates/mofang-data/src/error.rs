@@ -1,0 +1,161 @@
+//! What can be wrong with data.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use mofang_types::{Coded, ErrorCode};
+
+/// A fault of a dataset, an example or a pipeline.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The image cannot be decoded.
+    #[error("cannot read the image: {0}")]
+    UnreadableImage(String),
+    /// The image is larger than what is accepted, as its header says.
+    #[error("the image is too large: {width} × {height} pixels, at most {limit} are accepted")]
+    ImageTooLarge {
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// The most pixels accepted.
+        limit: u64,
+    },
+    /// The input has another shape than the pipeline makes or the model takes.
+    #[error("the input has shape {actual:?}, expected {expected}")]
+    WrongShape {
+        /// The shape at hand.
+        actual: Vec<usize>,
+        /// The shape wanted, in words.
+        expected: String,
+    },
+    /// The input has a value that is no finite number.
+    #[error("the input has a value that is not finite (NaN or infinity) at index {index}")]
+    NotFinite {
+        /// The position in row-major order.
+        index: usize,
+    },
+    /// The pipeline cannot work as it is written.
+    #[error("invalid pipeline: {0}")]
+    InvalidPipeline(String),
+    /// No dataset of that name.
+    #[error("there is no dataset \"{name}\" in the catalogue{}", suggestion(.closest.as_deref()))]
+    UnknownDataset {
+        /// The name asked for.
+        name: String,
+        /// A name that is close to it.
+        closest: Option<String>,
+    },
+    /// The dataset lacks the split.
+    #[error("the dataset \"{dataset}\" has no split \"{split}\"")]
+    MissingSplit {
+        /// The dataset.
+        dataset: String,
+        /// The split.
+        split: String,
+    },
+    /// The files of the dataset are not there (any more).
+    #[error(
+        "the file {path} of dataset \"{dataset}\" is missing; `mofang datasets pull {dataset}` fetches it"
+    )]
+    MissingFile {
+        /// The dataset.
+        dataset: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file's digest is not the one of the catalogue.
+    #[error(
+        "{path} has SHA-256 {actual}, expected {expected}; remove it and pull the dataset again"
+    )]
+    WrongDigest {
+        /// The file.
+        path: PathBuf,
+        /// The digest at hand.
+        actual: String,
+        /// The digest wanted.
+        expected: String,
+    },
+    /// A file does not have the form that its reader expects.
+    #[error("{file}: {reason}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A description of a dataset or a split that cannot be.
+    #[error("{0}")]
+    InvalidSettings(String),
+    /// The network did not give the file.
+    #[error("failed to download {url}: {reason}")]
+    Download {
+        /// The address.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// The operating system refused.
+    #[error("failed to {action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+fn suggestion(closest: Option<&str>) -> String {
+    closest.map_or_else(
+        || "; `mofang datasets list` shows all".to_owned(),
+        |name| format!("; did you mean \"{name}\"?"),
+    )
+}
+
+impl DataError {
+    /// Wraps an error of the operating system, saying what was tried with which file.
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// A file that does not have the expected form.
+    pub(crate) fn malformed(file: impl Into<String>, reason: impl fmt::Display) -> Self {
+        Self::Malformed {
+            file: file.into(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl Coded for DataError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownDataset { .. } | Self::MissingSplit { .. } => ErrorCode::NotFound,
+            Self::ImageTooLarge { .. } => ErrorCode::PayloadTooLarge,
+            Self::MissingFile { .. } | Self::WrongDigest { .. } | Self::Download { .. } => {
+                ErrorCode::Unavailable
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                ErrorCode::OutOfSpace
+            }
+            Self::Io { .. } => ErrorCode::Internal,
+            Self::UnreadableImage(_)
+            | Self::WrongShape { .. }
+            | Self::NotFinite { .. }
+            | Self::InvalidPipeline(_)
+            | Self::Malformed { .. }
+            | Self::InvalidSettings(_) => ErrorCode::InvalidInput,
+        }
+    }
+}

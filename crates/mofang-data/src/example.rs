@@ -1,0 +1,138 @@
+//! One item of a dataset, and the forms in which an input can come.
+
+use mofang_types::Tensor;
+
+use crate::DataError;
+
+/// An image of 8-bit samples: rows of pixels of interleaved channels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pixels {
+    height: usize,
+    width: usize,
+    channels: usize,
+    data: Vec<u8>,
+}
+
+impl Pixels {
+    /// An image of `height` × `width` pixels with `channels` samples each (1 = grey, 3 = RGB).
+    ///
+    /// # Errors
+    /// When there is no pixel, or the number of samples is not `height · width · channels`.
+    pub fn new(
+        height: usize,
+        width: usize,
+        channels: usize,
+        data: Vec<u8>,
+    ) -> Result<Self, DataError> {
+        let samples = height
+            .checked_mul(width)
+            .and_then(|pixels| pixels.checked_mul(channels));
+        if samples != Some(data.len()) || data.is_empty() || !matches!(channels, 1 | 3) {
+            return Err(DataError::WrongShape {
+                actual: vec![height, width, channels],
+                expected: format!(
+                    "rows × columns × 1 or 3 channels, {} samples in all",
+                    data.len()
+                ),
+            });
+        }
+        Ok(Self {
+            height,
+            width,
+            channels,
+            data,
+        })
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Samples per pixel.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// The samples.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// The samples, to keep.
+    pub fn into_data(self) -> Vec<u8> {
+        self.data
+    }
+
+    /// The image as a PNG file.
+    ///
+    /// # Errors
+    /// When the encoder refuses the image.
+    pub fn to_png(&self) -> Result<Vec<u8>, DataError> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let color = if self.channels == 1 {
+            image::ExtendedColorType::L8
+        } else {
+            image::ExtendedColorType::Rgb8
+        };
+        image::write_buffer_with_format(
+            &mut bytes,
+            &self.data,
+            self.width as u32,
+            self.height as u32,
+            color,
+            image::ImageFormat::Png,
+        )
+        .map_err(|error| DataError::UnreadableImage(error.to_string()))?;
+        Ok(bytes.into_inner())
+    }
+}
+
+/// An input before the pipeline, in one of the forms it can come in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RawExample {
+    /// The bytes of an image file.
+    Encoded(Vec<u8>),
+    /// An image that is decoded already.
+    Pixels(Pixels),
+    /// The model's own input `[channels, height, width]`, prepared by the caller.
+    Tensor(Tensor),
+}
+
+impl RawExample {
+    /// The bytes that identify the input, for digests and the search for duplicates.
+    pub(crate) fn identity(&self) -> Vec<u8> {
+        match self {
+            Self::Encoded(bytes) => bytes.clone(),
+            Self::Pixels(pixels) => {
+                let mut bytes = Vec::with_capacity(pixels.data.len() + 24);
+                for size in [pixels.height, pixels.width, pixels.channels] {
+                    bytes.extend_from_slice(&(size as u64).to_le_bytes());
+                }
+                bytes.extend_from_slice(&pixels.data);
+                bytes
+            }
+            Self::Tensor(tensor) => tensor
+                .data()
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+        }
+    }
+}
+
+/// One item of a dataset: an input with its label.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// Where it stands in its source, e.g. `train-images-idx3-ubyte.gz#17` or `train/hat/a.jpg`.
+    pub id: String,
+    /// The input.
+    pub input: RawExample,
+    /// The index of its class.
+    pub label: usize,
+}

@@ -1,0 +1,297 @@
+//! Feeds a trainer: shuffled mini-batches, prepared ahead on threads of its own.
+//!
+//! The order of an epoch is a function of (seed, epoch), and the randomness of an augmentation one
+//! of (seed, epoch, example). So (epoch, batch) is the whole state of the loader, and neither the
+//! number of threads nor their timing changes a bit of what comes out.
+
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use crossbeam_channel::{Receiver, bounded};
+use mofang_types::Tensor;
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+
+use crate::{Augmentation, CompiledPipeline, DataError, Pixels, Split};
+
+/// Examples that go through the model together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// The inputs `[batch, channels, height, width]`.
+    pub images: Tensor,
+    /// The index of each example's class.
+    pub labels: Vec<usize>,
+    /// Where each example stands in its split.
+    pub indices: Vec<usize>,
+}
+
+/// How a loader makes batches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoaderSettings {
+    /// Examples in a batch, at least 1.
+    pub batch_size: usize,
+    /// Whether each epoch has an order of its own; without, the split's order.
+    pub shuffle: bool,
+    /// The seed of orders and augmentations.
+    pub seed: u64,
+    /// Random changes of each example.
+    pub augmentations: Vec<Augmentation>,
+    /// Threads that prepare batches, at least 1.
+    pub threads: usize,
+    /// Batches that each thread keeps ready.
+    pub prefetch_batches: usize,
+    /// Whether a last batch that is not full is left out.
+    pub drop_last: bool,
+}
+
+impl Default for LoaderSettings {
+    fn default() -> Self {
+        Self {
+            batch_size: 64,
+            shuffle: false,
+            seed: 0,
+            augmentations: Vec::new(),
+            threads: 1,
+            prefetch_batches: 2,
+            drop_last: false,
+        }
+    }
+}
+
+/// Makes the batches of a split.
+#[derive(Debug, Clone)]
+pub struct DataLoader {
+    work: Arc<Work>,
+}
+
+/// What the threads share.
+#[derive(Debug)]
+struct Work {
+    split: Arc<Split>,
+    pipeline: Arc<CompiledPipeline>,
+    settings: LoaderSettings,
+    /// The result of the pixel stage for each example, kept from its first use.
+    pixels: Vec<OnceLock<Pixels>>,
+}
+
+impl DataLoader {
+    /// A loader over `split`.
+    ///
+    /// # Errors
+    /// When a setting is out of its range.
+    pub fn new(
+        split: Arc<Split>,
+        pipeline: Arc<CompiledPipeline>,
+        settings: LoaderSettings,
+    ) -> Result<Self, DataError> {
+        if settings.batch_size == 0 || settings.threads == 0 {
+            return Err(DataError::InvalidSettings(
+                "batch_size and threads must be at least 1".to_owned(),
+            ));
+        }
+        for augmentation in &settings.augmentations {
+            augmentation.check()?;
+        }
+        let pixels = (0..split.len()).map(|_| OnceLock::new()).collect();
+        Ok(Self {
+            work: Arc::new(Work {
+                split,
+                pipeline,
+                settings,
+                pixels,
+            }),
+        })
+    }
+
+    /// How many batches an epoch has.
+    pub fn batches_per_epoch(&self) -> usize {
+        let (examples, size) = (self.work.split.len(), self.work.settings.batch_size);
+        if self.work.settings.drop_last {
+            examples / size
+        } else {
+            examples.div_ceil(size)
+        }
+    }
+
+    /// The batches of an epoch, from `start_batch` on, in order.
+    pub fn epoch(
+        &self,
+        epoch: u64,
+        start_batch: usize,
+    ) -> impl Iterator<Item = Result<Batch, DataError>> + use<> {
+        let threads = self.work.settings.threads;
+        let order = Arc::new(self.work.order(epoch));
+        let batches = self.batches_per_epoch();
+        // Thread k makes every batch whose number is k modulo the number of threads, and has a channel
+        // of its own: reading the channels in turn gives the batches in order.
+        let receivers: Vec<Receiver<_>> = (0..threads)
+            .map(|thread| {
+                let (sender, receiver) = bounded(self.work.settings.prefetch_batches.max(1));
+                let (work, order) = (Arc::clone(&self.work), Arc::clone(&order));
+                let numbers = (start_batch..batches).skip(thread).step_by(threads);
+                thread::spawn(move || {
+                    for number in numbers {
+                        // The receiver is gone when the epoch is left early.
+                        if sender.send(work.batch(&order, epoch, number)).is_err() {
+                            break;
+                        }
+                    }
+                });
+                receiver
+            })
+            .collect();
+        (0..batches.saturating_sub(start_batch)).map_while(move |turn| {
+            let receiver = receivers.get(turn % receivers.len().max(1))?;
+            Some(receiver.recv().unwrap_or_else(|_| {
+                Err(DataError::InvalidSettings(
+                    "a loader thread ended early".to_owned(),
+                ))
+            }))
+        })
+    }
+}
+
+impl Work {
+    fn order(&self, epoch: u64) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.split.len()).collect();
+        if self.settings.shuffle {
+            let mut randomness = ChaCha8Rng::seed_from_u64(self.settings.seed);
+            randomness.set_stream(epoch);
+            order.shuffle(&mut randomness);
+        }
+        order
+    }
+
+    fn batch(&self, order: &[usize], epoch: u64, number: usize) -> Result<Batch, DataError> {
+        let size = self.settings.batch_size;
+        let indices: Vec<usize> = order
+            .iter()
+            .copied()
+            .skip(number * size)
+            .take(size)
+            .collect();
+        let mut labels = Vec::with_capacity(indices.len());
+        let mut images = Vec::with_capacity(indices.len());
+        for index in &indices {
+            let example = self.split.examples().get(*index).ok_or_else(|| {
+                DataError::InvalidSettings(format!("there is no example {index}"))
+            })?;
+            labels.push(example.label);
+            images.push(self.prepare(*index, epoch)?);
+        }
+        let images = Tensor::stack(&images).map_err(|error| {
+            DataError::InvalidPipeline(format!(
+                "the examples of a batch differ in shape ({error}); add a resize"
+            ))
+        })?;
+        Ok(Batch {
+            images,
+            labels,
+            indices,
+        })
+    }
+
+    fn prepare(&self, index: usize, epoch: u64) -> Result<Tensor, DataError> {
+        let missing = || DataError::InvalidSettings(format!("there is no example {index}"));
+        let slot = self.pixels.get(index).ok_or_else(missing)?;
+        let pixels = if let Some(pixels) = slot.get() {
+            pixels
+        } else {
+            let example = self.split.examples().get(index).ok_or_else(missing)?;
+            let pixels = self.pipeline.to_pixels(&example.input)?;
+            slot.get_or_init(|| pixels)
+        };
+        if self.settings.augmentations.is_empty() {
+            return self.pipeline.finish(pixels, &[], None);
+        }
+        // Streams 0…2³²−1 of the augmentation's generator are the examples; the epoch is in its seed.
+        let mut randomness = ChaCha8Rng::seed_from_u64(
+            self.settings.seed ^ (epoch + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        );
+        randomness.set_stream(index as u64);
+        self.pipeline
+            .finish(pixels, &self.settings.augmentations, Some(&mut randomness))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::augmentations::{RandomCrop, RandomHorizontalFlip};
+    use crate::{Example, Pipeline, RawExample};
+
+    fn loader(settings: LoaderSettings) -> DataLoader {
+        let examples = (0..50_u8)
+            .map(|value| Example {
+                id: value.to_string(),
+                input: RawExample::Pixels(Pixels::new(2, 2, 1, vec![value, 1, 2, 3]).unwrap()),
+                label: usize::from(value % 2),
+            })
+            .collect();
+        let pipeline = Pipeline::from_json(&json!({
+            "transforms": [{"type": "normalize", "mean": [0.5], "std": [0.5]}],
+            "decoders": [{"type": "softmax"}, {"type": "top_k", "k": 1}, {"type": "labels"}],
+        }))
+        .unwrap()
+        .compile(&["a".to_owned(), "b".to_owned()])
+        .unwrap();
+        DataLoader::new(Arc::new(Split::new(examples)), Arc::new(pipeline), settings).unwrap()
+    }
+
+    fn settings(threads: usize) -> LoaderSettings {
+        LoaderSettings {
+            batch_size: 8,
+            shuffle: true,
+            seed: 5,
+            threads,
+            augmentations: vec![
+                Augmentation::RandomCrop(RandomCrop { padding: 1 }),
+                Augmentation::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 }),
+            ],
+            ..LoaderSettings::default()
+        }
+    }
+
+    fn epoch(threads: usize, epoch: u64, start: usize) -> Vec<Batch> {
+        loader(settings(threads))
+            .epoch(epoch, start)
+            .collect::<Result<_, _>>()
+            .unwrap()
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit_and_any_batch_can_be_the_first() {
+        let batches = epoch(1, 3, 0);
+        assert_eq!(batches.len(), 7);
+        assert_eq!(batches, epoch(3, 3, 0));
+        assert_eq!(batches[2..], epoch(2, 3, 2));
+        assert_ne!(batches, epoch(1, 4, 0));
+    }
+
+    #[test]
+    fn an_epoch_has_every_example_once() {
+        let mut indices: Vec<usize> = epoch(2, 0, 0)
+            .into_iter()
+            .flat_map(|batch| batch.indices)
+            .collect();
+        indices.sort_unstable();
+        assert_eq!(indices, (0..50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_epoch_that_is_left_early_ends_its_threads() {
+        let loader = loader(settings(2));
+        let first = loader.epoch(0, 0).next();
+        assert!(first.is_some_and(|batch| batch.is_ok()));
+        for _ in 0..100 {
+            if Arc::strong_count(&loader.work) == 1 {
+                return;
+            }
+            thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("loader threads are still there");
+    }
+}

@@ -1,0 +1,343 @@
+//! The datasets of a data directory: what is there, fetching and verifying it, and reading it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::embedded;
+use crate::pull::{pull_file, verify_file};
+use crate::readers::{
+    RawSplits, read_csv_pixels, read_idx_pair, read_image_folder, read_image_tar,
+};
+use crate::{
+    Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
+    ReaderSpec, Split, SplitName, SplitSettings, cleaning, readers,
+};
+
+/// Whether the files of a dataset are here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetStatus {
+    /// Compiled into the binary.
+    Embedded,
+    /// Every file is here; `verify` checks the digests.
+    Present,
+    /// A file is missing; `pull` fetches it.
+    Absent,
+}
+
+/// The datasets below one folder.
+#[derive(Debug, Clone)]
+pub struct DatasetStore {
+    folder: PathBuf,
+    catalogue: Catalogue,
+}
+
+impl DatasetStore {
+    /// The datasets of `catalogue`, with their files below `folder`.
+    pub fn new(folder: PathBuf, catalogue: Catalogue) -> Self {
+        Self { folder, catalogue }
+    }
+
+    /// Every dataset of the catalogue with its status.
+    pub fn list(&self) -> Vec<(&CatalogueEntry, DatasetStatus)> {
+        self.catalogue
+            .entries()
+            .iter()
+            .map(|entry| (entry, self.status(entry)))
+            .collect()
+    }
+
+    /// A dataset of the catalogue with its status.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn show(&self, name: &str) -> Result<(&CatalogueEntry, DatasetStatus), DataError> {
+        let entry = self.catalogue.entry(name)?;
+        Ok((entry, self.status(entry)))
+    }
+
+    fn status(&self, entry: &CatalogueEntry) -> DatasetStatus {
+        let is_embedded = |file: &CatalogueFile| embedded(&entry.name, &file.name).is_some();
+        let is_present =
+            |file: &CatalogueFile| self.folder.join(&entry.name).join(&file.name).is_file();
+        if entry.files.iter().all(is_embedded) {
+            DatasetStatus::Embedded
+        } else if entry
+            .files
+            .iter()
+            .all(|file| is_embedded(file) || is_present(file))
+        {
+            DatasetStatus::Present
+        } else {
+            DatasetStatus::Absent
+        }
+    }
+
+    /// Fetches what is missing of a dataset, from `mirror` (a folder or a URL) or the files' own addresses.
+    ///
+    /// # Errors
+    /// When a file cannot be fetched or does not have its digest; nothing half-fetched is ever visible
+    /// under its name, and what was fetched is kept to go on from.
+    pub fn pull(
+        &self,
+        name: &str,
+        mirror: Option<&str>,
+        progress: &mut dyn FnMut(PullProgress<'_>),
+    ) -> Result<(), DataError> {
+        let entry = self.catalogue.entry(name)?;
+        for file in entry
+            .files
+            .iter()
+            .filter(|file| embedded(&entry.name, &file.name).is_none())
+        {
+            pull_file(
+                &entry.name,
+                file,
+                &self.folder.join(&entry.name),
+                mirror,
+                progress,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Checks the digest of every file of a dataset.
+    ///
+    /// # Errors
+    /// At the first file that is missing or wrong.
+    pub fn verify(&self, name: &str) -> Result<(), DataError> {
+        let entry = self.catalogue.entry(name)?;
+        for file in entry
+            .files
+            .iter()
+            .filter(|file| embedded(&entry.name, &file.name).is_none())
+        {
+            let path = self.folder.join(&entry.name).join(&file.name);
+            if !path.is_file() {
+                return Err(DataError::MissingFile {
+                    dataset: entry.name.clone(),
+                    path,
+                });
+            }
+            verify_file(file, &path)?;
+        }
+        Ok(())
+    }
+
+    /// Reads, cleans and splits a dataset: one of the catalogue by name, or a user's own by the path
+    /// of its TOML entry, whose files lie beside it.
+    ///
+    /// # Errors
+    /// When it is unknown, a file is missing, wrong or malformed, or the settings cannot be.
+    pub fn load(&self, name: &str, settings: &SplitSettings) -> Result<Dataset, DataError> {
+        settings.check()?;
+        if Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            let path = Path::new(name);
+            let text = fs::read_to_string(path).map_err(DataError::io("read", path))?;
+            let entry = CatalogueEntry::parse(name, &text)?;
+            return load(entry, path.parent().unwrap_or(Path::new(".")), settings);
+        }
+        let entry = self.catalogue.entry(name)?.clone();
+        let folder = self.folder.join(&entry.name);
+        load(entry, &folder, settings)
+    }
+}
+
+fn load(
+    mut entry: CatalogueEntry,
+    folder: &Path,
+    settings: &SplitSettings,
+) -> Result<Dataset, DataError> {
+    if let (ReaderSpec::ImageFolder { folder: images }, true) =
+        (&entry.reader, entry.labels.is_empty())
+    {
+        entry.labels = readers::classes_of(&folder.join(images))?;
+    }
+    let splits = read(&entry, folder)?;
+    let (mut splits, cleaning) = if settings.clean {
+        cleaning::clean(splits, entry.labels.len())
+    } else {
+        (splits, CleaningReport::default())
+    };
+    settings.complete(&mut splits);
+    let splits: BTreeMap<SplitName, Arc<Split>> = splits
+        .into_iter()
+        .map(|(name, examples)| (name, Arc::new(Split::new(examples))))
+        .collect();
+    Ok(Dataset {
+        name: entry.name.clone(),
+        labels: entry.labels.clone(),
+        splits,
+        cleaning,
+        entry,
+    })
+}
+
+/// The bytes of a file, verified.
+fn bytes_of(entry: &CatalogueEntry, folder: &Path, name: &str) -> Result<Vec<u8>, DataError> {
+    if let Some(bytes) = embedded(&entry.name, name) {
+        return Ok(bytes.to_vec());
+    }
+    let path = folder.join(name);
+    if !path.is_file() {
+        return Err(DataError::MissingFile {
+            dataset: entry.name.clone(),
+            path,
+        });
+    }
+    if let Some(file) = entry.files.iter().find(|file| file.name == name) {
+        verify_file(file, &path)?;
+    }
+    fs::read(&path).map_err(DataError::io("read", &path))
+}
+
+fn read(entry: &CatalogueEntry, folder: &Path) -> Result<RawSplits, DataError> {
+    match &entry.reader {
+        ReaderSpec::Idx {
+            train_images,
+            train_labels,
+            test_images,
+            test_labels,
+        } => {
+            let pair = |images: &str, labels: &str| {
+                let (image_bytes, label_bytes) = (
+                    bytes_of(entry, folder, images)?,
+                    bytes_of(entry, folder, labels)?,
+                );
+                read_idx_pair((images, &image_bytes), (labels, &label_bytes))
+            };
+            let mut splits =
+                RawSplits::from([(SplitName::Train, pair(train_images, train_labels)?)]);
+            if let (Some(images), Some(labels)) = (test_images, test_labels) {
+                splits.insert(SplitName::Test, pair(images, labels)?);
+            }
+            Ok(splits)
+        }
+        ReaderSpec::ImageTar { file } => {
+            read_image_tar(file, &bytes_of(entry, folder, file)?, &entry.labels)
+        }
+        ReaderSpec::ImageFolder { folder: images } => {
+            read_image_folder(&folder.join(images), &entry.labels)
+        }
+        ReaderSpec::CsvPixels {
+            file,
+            height,
+            width,
+            sample_max,
+            label_column,
+        } => {
+            let bytes = bytes_of(entry, folder, file)?;
+            let examples = read_csv_pixels(
+                file,
+                &bytes,
+                (*height, *width),
+                *sample_max,
+                label_column,
+                &entry.labels,
+            )?;
+            Ok(RawSplits::from([(SplitName::Train, examples)]))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Pixels, RawExample};
+
+    fn store() -> DatasetStore {
+        DatasetStore::new(PathBuf::from("nowhere"), Catalogue::builtin().unwrap())
+    }
+
+    #[test]
+    fn the_digits_are_compiled_in_and_split_by_seed() {
+        let settings = SplitSettings {
+            seed: 1,
+            ..SplitSettings::default()
+        };
+        let digits = store().load("digits", &settings).unwrap();
+        let sizes: Vec<usize> = digits.splits.values().map(|split| split.len()).collect();
+        assert_eq!(
+            sizes.iter().sum::<usize>() + digits.cleaning.removed.len(),
+            1797
+        );
+        assert_eq!(store().show("digits").unwrap().1, DatasetStatus::Embedded);
+        let again = store().load("digits", &settings).unwrap();
+        for name in SplitName::ALL {
+            assert_eq!(
+                digits.split(name).unwrap().digest(),
+                again.split(name).unwrap().digest()
+            );
+        }
+        let other = store()
+            .load(
+                "digits",
+                &SplitSettings {
+                    seed: 2,
+                    ..settings
+                },
+            )
+            .unwrap();
+        assert_ne!(
+            digits.split(SplitName::Test).unwrap().digest(),
+            other.split(SplitName::Test).unwrap().digest()
+        );
+    }
+
+    #[test]
+    fn missing_files_say_how_to_get_them() {
+        let message = store()
+            .load("fashion-mnist", &SplitSettings::default())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("mofang datasets pull fashion-mnist"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_folder_of_ones_own_is_a_dataset() {
+        let folder = tempfile::tempdir().unwrap();
+        for (class, value) in [("dark", 0_u8), ("light", 200)] {
+            for index in 0..4_u8 {
+                let path = folder.path().join("images").join(class);
+                fs::create_dir_all(&path).unwrap();
+                let png = Pixels::new(1, 1, 1, vec![value + index])
+                    .unwrap()
+                    .to_png()
+                    .unwrap();
+                fs::write(path.join(format!("{index}.png")), png).unwrap();
+            }
+        }
+        let entry = folder.path().join("own.toml");
+        fs::write(
+            &entry,
+            "name = \"own\"\ntitle = \"t\"\ndescription = \"d\"\nlicense = \"l\"\ncitation = \"c\"\nhomepage = \"h\"\n\
+             [reader]\ntype = \"image_folder\"\nfolder = \"images\"\n",
+        )
+        .unwrap();
+        let settings = SplitSettings {
+            validation_fraction: 0.0,
+            test_fraction: 0.25,
+            seed: 0,
+            clean: true,
+        };
+        let dataset = store().load(entry.to_str().unwrap(), &settings).unwrap();
+        assert_eq!(dataset.labels, ["dark", "light"]);
+        assert_eq!(dataset.split(SplitName::Train).unwrap().len(), 6);
+        assert_eq!(dataset.split(SplitName::Test).unwrap().len(), 2);
+        assert!(dataset.split(SplitName::Validation).is_err());
+        assert!(matches!(
+            dataset.split(SplitName::Test).unwrap().examples()[0].input,
+            RawExample::Encoded(_)
+        ));
+    }
+}

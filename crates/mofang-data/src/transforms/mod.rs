@@ -1,0 +1,150 @@
+//! The steps before a model. One file each; [`Transform`] is the closed list of them.
+//!
+//! To add one: write a file with a struct that has `check`, `apply` and `shape_after`, give it a
+//! variant below and a line in [`all`]. See `docs/adding-a-transform.md`.
+
+mod center_crop;
+mod convert;
+pub(crate) mod decode;
+mod invert;
+mod normalize;
+mod pad;
+mod resize;
+
+use serde::{Deserialize, Serialize};
+
+pub use center_crop::CenterCrop;
+pub use convert::{Color, Convert};
+pub use decode::Decode;
+pub use invert::Invert;
+pub use normalize::Normalize;
+pub use pad::Pad;
+pub use resize::{Filter, Resize};
+
+use crate::{DataError, Pixels, StepInfo};
+
+/// `[channels, height, width]` as far as it is known.
+pub(crate) type PartialShape = [Option<usize>; 3];
+
+/// The most that a step may make an image measure in one direction.
+const SIDE_MAX: usize = 8_192;
+
+/// A step before the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Transform {
+    /// See [`CenterCrop`].
+    CenterCrop(CenterCrop),
+    /// See [`Convert`].
+    Convert(Convert),
+    /// See [`Decode`].
+    Decode(Decode),
+    /// See [`Invert`].
+    Invert(Invert),
+    /// See [`Normalize`].
+    Normalize(Normalize),
+    /// See [`Pad`].
+    Pad(Pad),
+    /// See [`Resize`].
+    Resize(Resize),
+}
+
+/// Every transform, by name.
+pub fn all() -> &'static [StepInfo] {
+    &[
+        StepInfo {
+            name: "center_crop",
+            summary: "cuts height × width out of the middle",
+        },
+        StepInfo {
+            name: "convert",
+            summary: "to `grayscale` or `rgb`",
+        },
+        StepInfo {
+            name: "decode",
+            summary: "reads a PNG, JPEG or BMP file, within limits",
+        },
+        StepInfo {
+            name: "invert",
+            summary: "dark becomes light and light becomes dark",
+        },
+        StepInfo {
+            name: "normalize",
+            summary: "(value − mean) / std per channel, value in [0, 1]",
+        },
+        StepInfo {
+            name: "pad",
+            summary: "adds a border of one value",
+        },
+        StepInfo {
+            name: "resize",
+            summary: "to height × width, or the shorter side to a length",
+        },
+    ]
+}
+
+impl Transform {
+    /// The `type` of the step.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CenterCrop(_) => "center_crop",
+            Self::Convert(_) => "convert",
+            Self::Decode(_) => "decode",
+            Self::Invert(_) => "invert",
+            Self::Normalize(_) => "normalize",
+            Self::Pad(_) => "pad",
+            Self::Resize(_) => "resize",
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), DataError> {
+        match self {
+            Self::CenterCrop(step) => step.check(),
+            Self::Normalize(step) => step.check(),
+            Self::Pad(step) => step.check(),
+            Self::Resize(step) => step.check(),
+            Self::Convert(_) | Self::Decode(_) | Self::Invert(_) => Ok(()),
+        }
+    }
+
+    /// Runs a step of the pixel stage. `decode` and `normalize` are not of it and change nothing.
+    pub(crate) fn apply(&self, pixels: Pixels) -> Result<Pixels, DataError> {
+        match self {
+            Self::CenterCrop(step) => step.apply(&pixels),
+            Self::Convert(step) => step.apply(pixels),
+            Self::Invert(_) => Invert::apply(pixels),
+            Self::Pad(step) => step.apply(&pixels),
+            Self::Resize(step) => step.apply(pixels),
+            Self::Decode(_) | Self::Normalize(_) => Ok(pixels),
+        }
+    }
+
+    pub(crate) fn shape_after(&self, shape: PartialShape) -> PartialShape {
+        let [channels, height, width] = shape;
+        match self {
+            Self::CenterCrop(step) => [channels, Some(step.height), Some(step.width)],
+            Self::Convert(step) => [Some(step.color.channels()), height, width],
+            Self::Pad(step) => [
+                channels,
+                height.map(|h| h + step.top + step.bottom),
+                width.map(|w| w + step.left + step.right),
+            ],
+            Self::Resize(step) => match (step.height, step.width) {
+                (Some(height), Some(width)) => [channels, Some(height), Some(width)],
+                _ => [channels, None, None],
+            },
+            Self::Decode(_) | Self::Invert(_) | Self::Normalize(_) => shape,
+        }
+    }
+}
+
+/// Checks a length that a step makes an image measure.
+pub(crate) fn check_side(step: &str, name: &str, length: usize) -> Result<(), DataError> {
+    if (1..=SIDE_MAX).contains(&length) {
+        Ok(())
+    } else {
+        Err(DataError::InvalidPipeline(format!(
+            "`{step}`: {name} = {length} is not in 1..={SIDE_MAX}"
+        )))
+    }
+}
