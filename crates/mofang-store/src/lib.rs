@@ -1,7 +1,7 @@
 //! Metadata: what is stored about models, versions, aliases, users, sessions, keys and the audit log.
 //!
 //! The port is [`Store`]: repositories as traits over plain records, with no type of a database in
-//! any signature. An adapter has to pass the conformance suite of
+//! any signature. [`SqliteStore`] is its adapter; a second one has to pass the conformance suite of
 //! the `testing` feature and changes nothing above this crate. Every change writes its audit entry
 //! in the same transaction, and every change that the road of a prediction depends on moves the
 //! change feed ([`Store::changes`]).
@@ -14,6 +14,7 @@ mod error;
 mod model_repository;
 mod page;
 mod records;
+mod sqlite;
 mod store;
 
 pub use account_repository::AccountRepository;
@@ -27,4 +28,5 @@ pub use records::{
     RouteRecord, Scope, SecretDigest, SessionRecord, SetAlias, UserRecord, VersionRecord,
     VersionStatus,
 };
+pub use sqlite::SqliteStore;
 pub use store::Store;

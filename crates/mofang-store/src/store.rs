@@ -14,6 +14,9 @@ pub trait Store:
     /// or users. What is kept in memory is read again when it moves.
     fn changes(&self) -> watch::Receiver<u64>;
 
-    /// Whether the database answers.
+    /// Whether the database answers; cheap.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Whether the whole database is sound; reads all of it.
+    async fn verify(&self) -> Result<(), StoreError>;
 }
