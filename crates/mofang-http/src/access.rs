@@ -1,0 +1,129 @@
+//! Who may come in: the guard in front of each route.
+//!
+//! A route is declared with its [`Access`], and there is no way to declare one without. The same
+//! declaration puts the security requirement into the OpenAPI document.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use mofang_accounts::Action;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use crate::auth::{authenticate, has_credentials};
+use crate::problem::PROBLEM_JSON;
+use crate::{ApiError, AppState};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody.
+    Public,
+    /// Everybody; credentials are looked at when there are some, and have to be valid then.
+    Anyone,
+    /// Everybody when the settings say `public_docs`, else whoever has valid credentials.
+    Docs,
+    /// Whoever may do this.
+    Action(Action),
+}
+
+#[derive(Debug, Clone)]
+struct Guard {
+    state: Arc<AppState>,
+    access: Access,
+}
+
+/// The routes behind their guard.
+pub(crate) fn guarded(
+    state: &Arc<AppState>,
+    access: Access,
+    (schemas, mut paths, methods): UtoipaMethodRouter<Arc<AppState>>,
+) -> UtoipaMethodRouter<Arc<AppState>> {
+    for item in paths.paths.values_mut() {
+        for operation in operations(item) {
+            describe(operation, access);
+        }
+    }
+    let guard_state = Guard {
+        state: Arc::clone(state),
+        access,
+    };
+    let methods = methods.route_layer(from_fn_with_state(guard_state, guard));
+    (schemas, paths, methods)
+}
+
+async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let Guard { state, access } = guard;
+    let needs_credentials = match access {
+        Access::Public => false,
+        Access::Anyone => has_credentials(request.headers()),
+        Access::Docs => !state.settings.public_docs,
+        Access::Action(_) => true,
+    };
+    if !needs_credentials {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let caller = match authenticate(&state, &parts) {
+        Ok(caller) => caller,
+        Err(error) => return error.into_response(),
+    };
+    let label = caller.label().clone();
+    let allowed = match access {
+        Access::Action(action) => caller.principal().authorize(action),
+        Access::Public | Access::Anyone | Access::Docs => Ok(()),
+    };
+    let mut response = match allowed {
+        Ok(()) => {
+            parts.extensions.insert(caller);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(error) => ApiError::from(error).into_response(),
+    };
+    response.extensions_mut().insert(label);
+    response
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn describe(operation: &mut Operation, access: Access) {
+    let requirement = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
+    operation.security = match access {
+        Access::Public => Some(Vec::new()),
+        Access::Anyone => Some(vec![
+            SecurityRequirement::default(),
+            requirement("bearer"),
+            requirement("cookie"),
+        ]),
+        Access::Docs | Access::Action(_) => {
+            Some(vec![requirement("bearer"), requirement("cookie")])
+        }
+    };
+    let problem = ResponseBuilder::new()
+        .description("a problem document (RFC 9457)")
+        .content(
+            PROBLEM_JSON,
+            ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name("Problem")))
+                .build(),
+        )
+        .build();
+    operation
+        .responses
+        .responses
+        .insert("default".to_owned(), problem.into());
+}

@@ -1,0 +1,115 @@
+//! Reading bodies: never more than the limit, never slower than the clock allows (REL-5).
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use mofang_types::ErrorCode;
+use tokio::time::{Instant, timeout_at};
+
+use crate::ApiError;
+use crate::problem::ProblemKind;
+
+/// What must have arrived within each stretch of the timeout for a body to count as progressing.
+const PROGRESS_BYTES: usize = 1024;
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// A body whose declared length is over the limit is refused before any of it is read.
+pub(crate) async fn read_body(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: usize,
+    timeout: Duration,
+) -> Result<Bytes, ApiError> {
+    let declared = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit));
+    }
+    // A caller may declare much and send little: memory follows what arrives.
+    let mut whole = BytesMut::new();
+    let mut window_end = Instant::now() + timeout;
+    let mut window_bytes = 0;
+    loop {
+        let frame = match timeout_at(window_end, body.frame()).await {
+            Ok(None) => return Ok(whole.freeze()),
+            Ok(Some(Ok(frame))) => Some(frame),
+            Ok(Some(Err(error))) => {
+                return Err(ApiError::invalid(format!("the body broke off: {error}")));
+            }
+            Err(_) => None,
+        };
+        if let Some(Ok(data)) = frame.map(hyper::body::Frame::into_data) {
+            if whole.len() + data.len() > limit {
+                return Err(too_large(limit));
+            }
+            window_bytes += data.len();
+            whole.extend_from_slice(&data);
+        }
+        if Instant::now() >= window_end {
+            if window_bytes < PROGRESS_BYTES {
+                return Err(ApiError::of_kind(
+                    ProblemKind::RequestTimeout,
+                    format!("the body made no progress for {} s", timeout.as_secs()),
+                ));
+            }
+            window_end = Instant::now() + timeout;
+            window_bytes = 0;
+        }
+    }
+}
+
+fn too_large(limit: usize) -> ApiError {
+    ApiError::new(
+        ErrorCode::PayloadTooLarge,
+        format!("the body is larger than the {limit} bytes that are accepted"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures::stream;
+
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused_with_and_without_a_declared_length() {
+        let mut headers = HeaderMap::new();
+        let whole = read_body(&headers, Body::from("12345"), 5, TIMEOUT)
+            .await
+            .unwrap();
+        assert_eq!(whole, "12345");
+        let error = read_body(&headers, Body::from("123456"), 5, TIMEOUT)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "payload_too_large");
+        headers.insert(CONTENT_LENGTH, "6".parse().unwrap());
+        let never = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+        let error = read_body(&headers, never, 5, TIMEOUT).await.unwrap_err();
+        assert_eq!(error.code(), "payload_too_large");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rel_5_a_dripping_body_is_given_up() {
+        let drip = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            Some((Ok::<_, Infallible>(Bytes::from_static(b"x")), ()))
+        });
+        let before = Instant::now();
+        let error = read_body(&HeaderMap::new(), Body::from_stream(drip), 100, TIMEOUT)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "request_timeout");
+        assert!(before.elapsed() <= Duration::from_secs(31));
+    }
+}

@@ -1,0 +1,19 @@
+//! Extractors whose refusals are problem documents.
+
+mod json;
+mod path;
+mod query;
+
+pub(crate) use json::{ApiJson, parse_json};
+pub(crate) use path::ApiPath;
+pub(crate) use query::ApiQuery;
+
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+
+/// The media type of the body, lower case and without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let essence = text.split(';').next().unwrap_or_default();
+    Some(essence.trim().to_ascii_lowercase())
+}

@@ -1,0 +1,7 @@
+//! What happens to every request around its handler.
+
+mod request;
+mod security_headers;
+
+pub(crate) use request::{RequestContext, request};
+pub(crate) use security_headers::security_headers;

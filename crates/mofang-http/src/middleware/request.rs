@@ -1,0 +1,77 @@
+//! The frame of every request: its id, its log line, and the one boundary that panics end at.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use futures::FutureExt as _;
+
+use crate::metering::CallerLabel;
+use crate::{ApiError, AppState, problem};
+
+/// What is known of a request before it is read.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestContext {
+    /// When it arrived, in monotonic time.
+    pub(crate) arrived: Duration,
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives the request an id, runs it, and turns its failure or panic into a problem document.
+///
+/// Logged are the method, the route's pattern, the status and the time: no path, query, header or
+/// body, so neither inputs nor keys can be in a log.
+pub(crate) async fn request(
+    State(state): State<Arc<AppState>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let arrived = state.clock.monotonic();
+    let request_id = state.ids.next(state.clock.now_unix_ms());
+    request.extensions_mut().insert(RequestContext { arrived });
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
+    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let response = response.unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        state.metering.count_panic();
+        ApiError::internal(format!("a handler panicked: {message}")).into_response()
+    });
+    let mut response = problem::render(response, &request_id);
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let elapsed = state.clock.monotonic().saturating_sub(arrived);
+    let status = response.status();
+    state
+        .metering
+        .count_response(&route, &method, status.as_u16(), elapsed);
+    let caller = response.extensions().get::<CallerLabel>();
+    let caller = caller.map_or("anonymous", CallerLabel::as_str);
+    let duration_ms = elapsed.as_secs_f64() * 1e3;
+    let status = status.as_u16();
+    match status {
+        500.. => {
+            tracing::warn!(request.id = request_id, %method, route, status, duration_ms, caller, "request failed");
+        }
+        400..=499 => {
+            tracing::info!(request.id = request_id, %method, route, status, duration_ms, caller, "request refused");
+        }
+        _ => {
+            tracing::debug!(request.id = request_id, %method, route, status, duration_ms, caller, "request served");
+        }
+    }
+    response
+}

@@ -1,0 +1,27 @@
+//! `GET /healthz` and `GET /readyz`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use mofang_types::ErrorCode;
+
+use crate::{ApiError, AppState};
+
+/// Whether the process lives.
+#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = 200, description = "it does", content_type = "text/plain")))]
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether requests are welcome: the database answers, and the server is not shutting down.
+#[utoipa::path(get, path = "/readyz", tag = "server", responses((status = 200, description = "they are", content_type = "text/plain")))]
+pub(crate) async fn readyz(State(state): State<Arc<AppState>>) -> Result<&'static str, ApiError> {
+    if state.is_closing() {
+        return Err(ApiError::new(
+            ErrorCode::Unavailable,
+            "the server is shutting down",
+        ));
+    }
+    state.registry.store().check().await?;
+    Ok("ready\n")
+}

@@ -1,0 +1,363 @@
+//! The forms in which inputs come: tensors as JSON or bytes, images raw or as a form.
+
+use std::fmt;
+
+use axum::body::Body;
+use axum::extract::{FromRequest as _, Multipart, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
+use mofang_data::RawExample;
+use mofang_types::{DType, ErrorCode, Tensor};
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use crate::ApiError;
+use crate::extract::{media_type, parse_json};
+
+/// What the body asked for.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    /// The inputs, or why one cannot be read, in the order of the body.
+    pub(super) examples: Vec<Result<RawExample, ApiError>>,
+    /// How many classes each answer shall have.
+    pub(super) top_k: Option<usize>,
+}
+
+impl Inputs {
+    fn one(example: RawExample) -> Self {
+        Self {
+            examples: vec![Ok(example)],
+            top_k: None,
+        }
+    }
+}
+
+/// A JSON body: several inputs, or one.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PredictBody {
+    /// The inputs, each one example without a batch dimension.
+    inputs: Vec<TensorBody>,
+    /// How many classes each answer has; the package's own number when absent.
+    #[serde(default)]
+    top_k: Option<usize>,
+}
+
+/// One example, prepared as the model takes it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TensorBody {
+    /// The sizes of the dimensions; may be absent when `data` is nested.
+    #[serde(default)]
+    #[schema(example = json!([1, 8, 8]))]
+    shape: Option<Vec<usize>>,
+    /// `f32`, the one element type there is.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "f32")]
+    dtype: Option<DType>,
+    /// The values in row-major order, flat or nested by dimension.
+    #[schema(value_type = Vec<f32>)]
+    data: Nested,
+}
+
+/// Values with the shape of their nesting.
+#[derive(Debug, Default, PartialEq)]
+struct Nested {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+impl TensorBody {
+    fn into_example(self) -> Result<RawExample, ApiError> {
+        match self.dtype {
+            None | Some(DType::F32) => {}
+        }
+        let Nested { shape, values } = self.data;
+        let is_flat = shape.len() == 1;
+        let shape = match self.shape {
+            Some(declared) if is_flat || declared == shape => declared,
+            Some(declared) => {
+                return Err(ApiError::invalid(format!(
+                    "the data are nested as {shape:?}, which is not the shape {declared:?}"
+                )));
+            }
+            None => shape,
+        };
+        Ok(RawExample::Tensor(Tensor::new(shape, values)?))
+    }
+}
+
+/// Reads a body by its media type. `example_shape` is what raw bytes are taken for.
+pub(super) async fn read_inputs(
+    headers: &HeaderMap,
+    body: Bytes,
+    example_shape: impl AsyncFnOnce() -> Result<Vec<usize>, ApiError>,
+    inputs_max: usize,
+) -> Result<Inputs, ApiError> {
+    let inputs = match media_type(headers).as_deref() {
+        Some("application/json") => read_json(&body)?,
+        Some("image/png" | "image/jpeg" | "image/bmp") => {
+            Inputs::one(RawExample::Encoded(body.to_vec()))
+        }
+        Some("application/octet-stream") => {
+            Inputs::one(RawExample::Tensor(read_raw(&body, example_shape().await?)?))
+        }
+        Some("multipart/form-data") => read_form(headers, body, inputs_max).await?,
+        _ => {
+            return Err(ApiError::new(
+                ErrorCode::UnsupportedMediaType,
+                "the body has to be application/json, image/png, image/jpeg, image/bmp, \
+                 multipart/form-data or application/octet-stream",
+            ));
+        }
+    };
+    match inputs.examples.len() {
+        0 => Err(ApiError::invalid("the body has no input")),
+        count if count > inputs_max => Err(ApiError::invalid(format!(
+            "the body has {count} inputs, at most {inputs_max} are accepted; send several requests"
+        ))),
+        _ => Ok(inputs),
+    }
+}
+
+fn read_json(body: &[u8]) -> Result<Inputs, ApiError> {
+    // Which of the two forms is meant shows in one word; trying both would hide why one failed.
+    #[derive(Deserialize)]
+    struct Form {
+        #[serde(default)]
+        inputs: Option<serde::de::IgnoredAny>,
+    }
+    let form: Form = parse_json(body)?;
+    let (inputs, top_k) = if form.inputs.is_some() {
+        let body: PredictBody = parse_json(body)?;
+        (body.inputs, body.top_k)
+    } else {
+        (vec![parse_json::<TensorBody>(body)?], None)
+    };
+    Ok(Inputs {
+        examples: inputs.into_iter().map(TensorBody::into_example).collect(),
+        top_k,
+    })
+}
+
+fn read_raw(body: &[u8], shape: Vec<usize>) -> Result<Tensor, ApiError> {
+    let (chunks, rest) = body.as_chunks::<4>();
+    let elements: usize = shape.iter().product();
+    if !rest.is_empty() || chunks.len() != elements {
+        return Err(ApiError::invalid(format!(
+            "the body has {} bytes; an input of shape {shape:?} has {elements} little-endian f32, \
+             {} bytes",
+            body.len(),
+            elements * 4
+        )));
+    }
+    let values = chunks
+        .iter()
+        .map(|chunk| f32::from_le_bytes(*chunk))
+        .collect();
+    Ok(Tensor::new(shape, values)?)
+}
+
+async fn read_form(
+    headers: &HeaderMap,
+    body: Bytes,
+    inputs_max: usize,
+) -> Result<Inputs, ApiError> {
+    let refused = |error: axum::extract::multipart::MultipartError| {
+        ApiError::invalid(format!("invalid form: {}", error.body_text()))
+    };
+    let mut request = Request::new(Body::from(body));
+    if let Some(content_type) = headers.get(CONTENT_TYPE) {
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, content_type.clone());
+    }
+    // The body was read within the limit already; axum's own is for bodies that were not.
+    request
+        .extensions_mut()
+        .insert(axum::extract::DefaultBodyLimit::disable());
+    let mut form = Multipart::from_request(request, &())
+        .await
+        .map_err(|error| ApiError::invalid(format!("invalid form: {}", error.body_text())))?;
+    let mut inputs = Inputs {
+        examples: Vec::new(),
+        top_k: None,
+    };
+    while let Some(field) = form.next_field().await.map_err(refused)? {
+        if field.name() == Some("top_k") && field.file_name().is_none() {
+            let text = field.text().await.map_err(refused)?;
+            let top_k = text
+                .trim()
+                .parse()
+                .map_err(|_| ApiError::invalid("the field top_k is not a number"))?;
+            inputs.top_k = Some(top_k);
+            continue;
+        }
+        let bytes = field.bytes().await.map_err(refused)?;
+        inputs
+            .examples
+            .push(Ok(RawExample::Encoded(bytes.to_vec())));
+        if inputs.examples.len() > inputs_max {
+            break;
+        }
+    }
+    Ok(inputs)
+}
+
+impl<'de> Deserialize<'de> for Nested {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut nested = Self::default();
+        let level = Level {
+            depth: 0,
+            nested: &mut nested,
+        };
+        serde::de::DeserializeSeed::deserialize(level, deserializer)?;
+        Ok(nested)
+    }
+}
+
+/// Most dimensions of nested data.
+const DEPTH_MAX: usize = 8;
+
+/// Reads a number or a list at `depth` into the values.
+struct Level<'a> {
+    depth: usize,
+    nested: &'a mut Nested,
+}
+
+impl<'de> serde::de::DeserializeSeed<'de> for Level<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Level<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("numbers in lists of equal length")
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "inputs are f32; too large ones become infinite and are refused as such"
+    )]
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        // Depth 0 would be a bare number in place of a list; a number beside lists is uneven.
+        if self.depth == 0 || self.depth != self.nested.shape.len() {
+            return Err(E::custom("a number stands where a list has to"));
+        }
+        self.nested.values.push(value as f32);
+        Ok(())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "inputs are f32")]
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
+        self.visit_f64(value as f64)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "inputs are f32")]
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let depth = self.depth;
+        if depth >= DEPTH_MAX {
+            return Err(A::Error::custom("the lists are nested too deeply"));
+        }
+        // The first list at each depth decides how long all at this depth are.
+        let is_first = self.nested.shape.len() == depth;
+        if is_first {
+            if !self.nested.values.is_empty() {
+                return Err(A::Error::custom("a list stands where a number has to"));
+            }
+            self.nested.shape.push(0);
+        }
+        let mut length = 0;
+        while list
+            .next_element_seed(Level {
+                depth: depth + 1,
+                nested: self.nested,
+            })?
+            .is_some()
+        {
+            length += 1;
+        }
+        match self.nested.shape.get_mut(depth) {
+            Some(size) if is_first => *size = length,
+            Some(size) if *size == length => {}
+            _ => return Err(A::Error::custom("the lists of one depth differ in length")),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(text: &str) -> Result<(Vec<usize>, usize), serde_json::Error> {
+        serde_json::from_str::<Nested>(text).map(|nested| (nested.shape, nested.values.len()))
+    }
+
+    #[test]
+    fn data_are_flat_or_nested() {
+        assert_eq!(nested("[1, 2.5, -3]").unwrap(), (vec![3], 3));
+        assert_eq!(nested("[[1, 2], [3, 4], [5, 6]]").unwrap(), (vec![3, 2], 6));
+        assert_eq!(nested("[[[1]], [[2]]]").unwrap(), (vec![2, 1, 1], 2));
+        assert_eq!(nested("[]").unwrap(), (vec![0], 0));
+    }
+
+    #[test]
+    fn uneven_and_strange_data_are_refused() {
+        for text in [
+            "[[1, 2], [3]]",
+            "[1, [2]]",
+            "[[1], 2]",
+            "[[1], [[2]]]",
+            "[\"NaN\"]",
+            "[null]",
+            "[NaN]",
+            "7",
+            "{}",
+            "[[[[[[[[[[1]]]]]]]]]]",
+        ] {
+            assert!(nested(text).is_err(), "{text} was accepted");
+        }
+    }
+
+    #[test]
+    fn one_input_and_several_are_told_apart() {
+        let one = read_json(br#"{"shape": [1, 2], "data": [1, 2]}"#).unwrap();
+        assert_eq!(one.examples.len(), 1);
+        let several =
+            read_json(br#"{"inputs": [{"data": [[1]]}, {"data": [[2]]}], "top_k": 2}"#).unwrap();
+        assert_eq!((several.examples.len(), several.top_k), (2, Some(2)));
+        for text in [
+            r#"{"inputs": [{"dtype": "i64", "data": [1]}]}"#,
+            r#"{"inputs": 3}"#,
+            r#"{"input": []}"#,
+            "[]",
+        ] {
+            assert!(read_json(text.as_bytes()).is_err(), "{text} was accepted");
+        }
+        let mixed =
+            read_json(br#"{"inputs": [{"data": [[1]]}, {"shape": [3], "data": [1]}]}"#).unwrap();
+        assert!(mixed.examples[0].is_ok() && mixed.examples[1].is_err());
+    }
+
+    #[test]
+    fn raw_bytes_must_fill_the_shape_exactly() {
+        assert_eq!(
+            read_raw(&1.5_f32.to_le_bytes(), vec![1]).unwrap().data(),
+            [1.5]
+        );
+        assert!(read_raw(&[0; 7], vec![2]).is_err());
+        assert!(read_raw(&[0; 12], vec![2]).is_err());
+    }
+}

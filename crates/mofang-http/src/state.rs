@@ -1,0 +1,82 @@
+//! What the handlers work with.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use mofang_accounts::Accounts;
+use mofang_data::DatasetStore;
+use mofang_registry::Registry;
+use mofang_serving::Serving;
+use mofang_types::{Clock, IdGenerator};
+use tokio::sync::Semaphore;
+
+use crate::HttpSettings;
+use crate::metering::Metering;
+
+/// The parts of the service, as the binary wires them.
+#[derive(Debug)]
+pub struct Services {
+    /// Users, keys, roles.
+    pub accounts: Arc<Accounts>,
+    /// Models and versions.
+    pub registry: Arc<Registry>,
+    /// Predictions.
+    pub serving: Arc<Serving>,
+    /// Datasets.
+    pub datasets: Arc<DatasetStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of requests.
+    pub ids: Arc<IdGenerator>,
+}
+
+/// What the handlers work with.
+#[derive(Debug)]
+pub struct AppState {
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) serving: Arc<Serving>,
+    pub(crate) datasets: Arc<DatasetStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<IdGenerator>,
+    pub(crate) settings: HttpSettings,
+    pub(crate) metering: Metering,
+    closing: AtomicBool,
+    /// The OpenAPI document; known once the routes are.
+    pub(crate) openapi: OnceLock<Bytes>,
+    /// One evaluation at a time: each takes every core it gets.
+    pub(crate) evaluations: Arc<Semaphore>,
+    /// One dataset is pulled or verified at a time.
+    pub(crate) dataset_work: Arc<Semaphore>,
+}
+
+impl AppState {
+    /// A state over the parts.
+    pub fn new(services: Services, settings: HttpSettings) -> Arc<Self> {
+        Arc::new(Self {
+            accounts: services.accounts,
+            registry: services.registry,
+            serving: services.serving,
+            datasets: services.datasets,
+            clock: services.clock,
+            ids: services.ids,
+            settings,
+            metering: Metering::default(),
+            closing: AtomicBool::new(false),
+            openapi: OnceLock::new(),
+            evaluations: Arc::new(Semaphore::new(1)),
+            dataset_work: Arc::new(Semaphore::new(1)),
+        })
+    }
+
+    /// Answers `/readyz` with no from now on, so that balancers look elsewhere; requests that come
+    /// all the same are served.
+    pub fn begin_shutdown(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+}
