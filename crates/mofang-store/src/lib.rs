@@ -16,6 +16,8 @@ mod page;
 mod records;
 mod sqlite;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use account_repository::AccountRepository;
 pub use audit_repository::AuditRepository;

@@ -35,7 +35,7 @@ impl From<sqlx::Error> for Failure {
 
 impl Failure {
     /// A stored value that cannot be read back.
-    pub(crate) fn invalid(what: &'static str, detail: impl ToString) -> Self {
+    pub(crate) fn invalid(what: &'static str, detail: &dyn std::fmt::Display) -> Self {
         Self::Store(StoreError::InvalidRecord {
             what,
             detail: detail.to_string(),

@@ -10,6 +10,8 @@ mod failure;
 mod migrations;
 mod model_repository;
 mod models;
+#[cfg(feature = "testing")]
+mod probe;
 mod rows;
 mod users;
 mod versions;
@@ -26,7 +28,7 @@ use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Row as _, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _, Transaction};
 use tokio::sync::watch;
 
 use crate::{NewAuditEntry, Store, StoreError};
@@ -160,9 +162,7 @@ impl SqliteStore {
         let writer = self.writer.clone();
         let changes = Arc::clone(&self.changes);
         let task = tokio::spawn(async move {
-            let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-            let value = work(&mut transaction).await?;
-            transaction.commit().await?;
+            let value = transact(&writer, work).await?;
             if feed == Feed::Moves {
                 changes.send_modify(|count| *count += 1);
             }
@@ -229,6 +229,28 @@ impl Store for SqliteStore {
             })
         }
     }
+}
+
+/// Runs `work` in a transaction of the writer.
+async fn transact<T, F>(writer: &SqlitePool, work: F) -> Result<T, Failure>
+where
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
+{
+    let mut connection = writer.acquire().await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let (result, clean) = match work(&mut transaction).await {
+        Ok(value) => match transaction.commit().await {
+            Ok(()) => (Ok(value), true),
+            Err(error) => (Err(Failure::from(error)), false),
+        },
+        Err(failure) => (Err(failure), transaction.rollback().await.is_ok()),
+    };
+    if !clean {
+        // A full disk makes SQLite end the transaction by itself, after which sqlx believes for ever
+        // that it is inside of one. A new connection knows better.
+        connection.close().await.ok();
+    }
+    result
 }
 
 /// Password hashes are for nobody else on this machine; SQLite gives its other files the same mode.

@@ -135,7 +135,7 @@ pub(super) fn audit_entry(row: &SqliteRow) -> Decoded<AuditEntry> {
 /// A column of integers within the range of `T`.
 pub(super) fn integer<T: TryFrom<i64>>(row: &SqliteRow, column: &'static str) -> Decoded<T> {
     let value: i64 = row.try_get(column)?;
-    T::try_from(value).map_err(|_| Failure::invalid(column, format!("{value} is out of range")))
+    T::try_from(value).map_err(|_| Failure::invalid(column, &format!("{value} is out of range")))
 }
 
 pub(super) fn optional_integer<T: TryFrom<i64>>(
@@ -156,21 +156,21 @@ where
 {
     let text: String = row.try_get(column)?;
     text.parse()
-        .map_err(|error| Failure::invalid(column, error))
+        .map_err(|error| Failure::invalid(column, &error))
 }
 
 pub(super) fn json<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Decoded<T> {
     let text: String = row.try_get(column)?;
-    serde_json::from_str(&text).map_err(|error| Failure::invalid(column, error))
+    serde_json::from_str(&text).map_err(|error| Failure::invalid(column, &error))
 }
 
 pub(super) fn to_json(what: &'static str, value: &impl Serialize) -> Decoded<String> {
-    serde_json::to_string(value).map_err(|error| Failure::invalid(what, error))
+    serde_json::to_string(value).map_err(|error| Failure::invalid(what, &error))
 }
 
 /// A number as the databases store it.
 pub(super) fn stored(what: &'static str, value: u64) -> Decoded<i64> {
-    i64::try_from(value).map_err(|_| Failure::invalid(what, format!("{value} is out of range")))
+    i64::try_from(value).map_err(|_| Failure::invalid(what, &format!("{value} is out of range")))
 }
 
 pub(super) fn digest(row: &SqliteRow) -> Decoded<ArtifactDigest> {
@@ -180,7 +180,7 @@ pub(super) fn digest(row: &SqliteRow) -> Decoded<ArtifactDigest> {
 fn status(row: &SqliteRow) -> Decoded<VersionStatus> {
     let text: String = row.try_get("status")?;
     VersionStatus::from_stored(&text)
-        .ok_or_else(|| Failure::invalid("status", format!("\"{text}\" is not a status")))
+        .ok_or_else(|| Failure::invalid("status", &format!("\"{text}\" is not a status")))
 }
 
 pub(super) fn to_hex(digest: &SecretDigest) -> String {
@@ -198,7 +198,7 @@ fn secret_digest(row: &SqliteRow, column: &'static str) -> Decoded<SecretDigest>
         let text: String = row.try_get(column)?;
         // The text is a digest of a secret: it does not belong into an error.
         text.parse()
-            .map_err(|_| Failure::invalid(column, "not 64 hexadecimal digits"))?
+            .map_err(|_| Failure::invalid(column, &"not 64 hexadecimal digits"))?
     };
     Ok(SecretDigest::new(*digest.as_bytes()))
 }

@@ -15,7 +15,7 @@ const MIGRATIONS: &[&[&str]] = &[&[
     include_str!("0001_initial_sqlite.sql"),
 ]];
 
-const SET_APPLICATION_ID: &str = "PRAGMA application_id = 1297041991";
+const SET_APPLICATION_ID: &str = "PRAGMA application_id = 1297040967";
 
 /// What stands in the way of migrating.
 pub(super) enum Refusal {
