@@ -26,6 +26,7 @@ mod server;
 mod settings;
 mod state;
 
+pub use axum::Router;
 pub use error::ApiError;
 pub use page::{PageQuery, PageView};
 pub use problem::Problem;

@@ -1,1 +1,24 @@
 //! The test application and builders shared by integration tests.
+//!
+//! A [`TestApp`] is the whole service in one process: a database in memory, artifacts in a
+//! temporary folder, a user of each role, and a small real model with random weights that answers
+//! in microseconds. Requests go through the router without a socket ([`TestApp::get`] …), or
+//! through one ([`TestApp::listen`]).
+//!
+//! Use it from `tests/` only: a crate whose unit tests use it would see two versions of itself.
+
+mod app;
+mod builder;
+mod clock;
+mod image;
+mod model;
+mod request;
+mod server;
+
+pub use app::{TestApp, TestUser};
+pub use builder::TestAppBuilder;
+pub use clock::TestClock;
+pub use image::{bomb_png, digit_png};
+pub use model::{IMAGE_SHAPE, LABELS, tiny_draft};
+pub use request::{TestRequest, TestResponse};
+pub use server::TestServer;

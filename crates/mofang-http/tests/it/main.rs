@@ -1,0 +1,13 @@
+//! The interface from outside: in process through the router, and through a socket where the
+//! connection matters.
+
+mod accounts;
+mod authorization;
+mod bad_input;
+mod cookies;
+mod documents;
+mod headers;
+mod limits;
+mod models;
+mod predict;
+mod server;

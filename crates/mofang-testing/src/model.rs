@@ -1,0 +1,58 @@
+//! A real model that is too small to take time.
+
+use std::collections::BTreeMap;
+
+use mofang_artifacts::PackageDraft;
+use mofang_nn::{Network, NetworkSpec, NnError, cpu_device};
+use mofang_types::{
+    ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelSignature, PackageManifest, Provenance, Task,
+    WEIGHTS_FILE,
+};
+use serde_json::json;
+
+/// What the model takes: `[channels, height, width]`.
+pub const IMAGE_SHAPE: [usize; 3] = [1, 8, 8];
+
+/// The labels of its classes.
+pub const LABELS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// A package around one small convolution block with random weights.
+///
+/// # Errors
+/// When the architecture refuses its configuration.
+pub fn tiny_draft(seed: u64) -> Result<PackageDraft, NnError> {
+    let architecture = ArchitectureSpec {
+        name: "simple_cnn".to_owned(),
+        config: json!({ "blocks": [{ "channels": 4 }], "hidden": [] }),
+    };
+    let spec = NetworkSpec {
+        architecture: architecture.clone(),
+        image_shape: IMAGE_SHAPE,
+        classes: LABELS.len(),
+    };
+    let weights = Network::new(&spec, seed, &cpu_device())?.to_safetensors()?;
+    Ok(PackageDraft {
+        manifest: PackageManifest {
+            format_version: MANIFEST_FORMAT_VERSION,
+            task: Task::ImageClassification,
+            architecture,
+            signature: ModelSignature::image_classifier(IMAGE_SHAPE, LABELS.len()),
+            pipeline: json!({
+                "transforms": [
+                    { "type": "decode" },
+                    { "type": "convert", "color": "grayscale" },
+                    { "type": "resize", "height": 8, "width": 8 },
+                    { "type": "normalize", "mean": [0.5], "std": [0.5] },
+                ],
+                "decoders": [{ "type": "softmax" }, { "type": "top_k", "k": 3 }, { "type": "labels" }],
+            }),
+            labels: LABELS.map(str::to_owned).to_vec(),
+            metrics: BTreeMap::from([("accuracy".to_owned(), 0.1)]),
+            provenance: Provenance::default(),
+            description: "random weights, for tests".to_owned(),
+            created_unix_ms: 1_700_000_000_000,
+            files: Vec::new(),
+        },
+        files: BTreeMap::from([(WEIGHTS_FILE.to_owned(), weights)]),
+    })
+}
