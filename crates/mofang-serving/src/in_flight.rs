@@ -1,0 +1,68 @@
+//! Who is inside, and whether anybody may still come in.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+/// A counter of running requests and the door in front of them.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    running: AtomicUsize,
+    closing: AtomicBool,
+    left: Notify,
+}
+
+/// One running request; leaving is dropping it.
+#[derive(Debug)]
+pub(crate) struct InFlightGuard<'a>(&'a InFlight);
+
+impl InFlight {
+    /// Lets one request in, unless the door is closed.
+    pub(crate) fn enter(&self) -> Option<InFlightGuard<'_>> {
+        // Counting before looking at the door: whoever closes it afterwards sees this request.
+        self.running.fetch_add(1, Ordering::SeqCst);
+        let guard = InFlightGuard(self);
+        if self.closing.load(Ordering::SeqCst) {
+            None
+        } else {
+            Some(guard)
+        }
+    }
+
+    /// How many are inside.
+    pub(crate) fn count(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// Whether the door is closed.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Closes the door and waits until everybody has left or the time is over; how many have not.
+    pub(crate) async fn close(&self, timeout: Duration) -> usize {
+        self.closing.store(true, Ordering::SeqCst);
+        let empty = async {
+            loop {
+                let left = self.left.notified();
+                if self.count() == 0 {
+                    return;
+                }
+                left.await;
+            }
+        };
+        match tokio::time::timeout(timeout, empty).await {
+            Ok(()) => 0,
+            Err(_) => self.count(),
+        }
+    }
+}
+
+impl Drop for InFlightGuard<'_> {
+    fn drop(&mut self) {
+        if self.0.running.fetch_sub(1, Ordering::SeqCst) == 1 && self.0.is_closing() {
+            self.0.left.notify_waiters();
+        }
+    }
+}

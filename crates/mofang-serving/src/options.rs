@@ -1,0 +1,31 @@
+//! What a caller may ask for, and what it gets.
+
+use std::time::Duration;
+
+use mofang_types::{ModelName, Prediction};
+
+/// What a caller may ask for. Cancelling is dropping the future.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PredictOptions {
+    /// How many classes to answer with; the package's own number when absent.
+    pub top_k: Option<usize>,
+    /// How long the answer may take, counted from the call; waiting in the queue counts.
+    pub deadline: Option<Duration>,
+}
+
+/// A prediction and where it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PredictOutcome {
+    /// The answer.
+    pub prediction: Prediction,
+    /// The model that gave it.
+    pub model: ModelName,
+    /// The number of its version.
+    pub version: u32,
+    /// How long the item waited for its batch.
+    pub queue_ms: f64,
+    /// How long the batch was computed.
+    pub infer_ms: f64,
+    /// How many items were computed together.
+    pub batch_size: usize,
+}

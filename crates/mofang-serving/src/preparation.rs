@@ -1,0 +1,105 @@
+//! From an example to a model input, off the asynchronous workers where that takes time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use mofang_data::RawExample;
+use mofang_types::Tensor;
+use tokio::sync::Semaphore;
+
+use crate::error::panic_message;
+use crate::{ServedModel, ServingError, ServingSettings};
+
+/// Values up to which checking a raw tensor is cheaper than handing it to another thread.
+const INLINE_VALUES_MAX: usize = 65_536;
+
+/// The bounded room in which encoded images are decoded.
+#[derive(Debug)]
+pub(crate) struct Preparation {
+    running: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    capacity: usize,
+}
+
+/// A place among those who wait; left by dropping it.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Preparation {
+    pub(crate) fn new(settings: &ServingSettings) -> Self {
+        Self {
+            running: Arc::new(Semaphore::new(settings.concurrent_preparations)),
+            waiting: AtomicUsize::new(0),
+            capacity: settings.preparation_capacity,
+        }
+    }
+
+    /// Prepares `example` for `model`: small raw tensors at once, everything else on a blocking
+    /// thread. A caller that leaves while it waits is never decoded.
+    pub(crate) async fn prepare(
+        &self,
+        name: &str,
+        model: &Arc<dyn ServedModel>,
+        example: RawExample,
+    ) -> Result<Tensor, ServingError> {
+        if is_small(&example) {
+            return prepare_now(name, model.as_ref(), &example);
+        }
+        let waiting = Waiting(&self.waiting);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.capacity {
+            return Err(ServingError::Overloaded {
+                what: "image decoding".to_owned(),
+                capacity: self.capacity,
+                retry_after: Duration::from_secs(1),
+            });
+        }
+        let permit = Arc::clone(&self.running)
+            .acquire_owned()
+            .await
+            .map_err(|_| ServingError::Closing)?;
+        drop(waiting);
+        let thread_name = name.to_owned();
+        let model = Arc::clone(model);
+        tokio::task::spawn_blocking(move || {
+            let tensor = prepare_now(&thread_name, model.as_ref(), &example);
+            // The permit goes back when the work is done, not when the caller stops waiting.
+            drop(permit);
+            tensor
+        })
+        .await
+        .unwrap_or_else(|error| {
+            Err(ServingError::Internal {
+                model: name.to_owned(),
+                message: format!("preparation stopped: {error}"),
+            })
+        })
+    }
+}
+
+fn is_small(example: &RawExample) -> bool {
+    match example {
+        RawExample::Encoded(_) => false,
+        RawExample::Pixels(pixels) => pixels.data().len() <= INLINE_VALUES_MAX / 16,
+        RawExample::Tensor(tensor) => tensor.data().len() <= INLINE_VALUES_MAX,
+    }
+}
+
+fn prepare_now(
+    name: &str,
+    model: &dyn ServedModel,
+    example: &RawExample,
+) -> Result<Tensor, ServingError> {
+    catch_unwind(AssertUnwindSafe(|| model.prepare(example)))
+        .map_err(|panic| ServingError::Panicked {
+            model: name.to_owned(),
+            message: panic_message(panic.as_ref()),
+        })?
+        .map_err(ServingError::Refused)
+}

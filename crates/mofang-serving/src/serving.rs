@@ -1,0 +1,267 @@
+//! The road of one prediction.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use mofang_data::RawExample;
+use mofang_registry::{Registry, Route};
+use mofang_runtime::Predictor;
+use mofang_types::{Clock, ModelReference, Prediction};
+
+use crate::error::panic_message;
+use crate::in_flight::InFlight;
+use crate::metrics::{Metrics, RequestMeter, VersionMetrics};
+use crate::pool::{LoadedVersion, Pool};
+use crate::preparation::Preparation;
+use crate::queue::Deadline;
+use crate::source::RegistrySource;
+use crate::{
+    ModelSource, PredictOptions, PredictOutcome, ServingError, ServingMetrics, ServingSettings,
+};
+
+/// Predicts by reference. One per process, shared by all who ask.
+#[derive(Debug)]
+pub struct Serving {
+    source: Arc<dyn ModelSource>,
+    settings: ServingSettings,
+    clock: Arc<dyn Clock>,
+    pool: Arc<Pool>,
+    preparation: Preparation,
+    metrics: Metrics,
+    in_flight: InFlight,
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainOutcome {
+    /// How many requests had to be refused because the time was over; zero is a clean end.
+    pub abandoned: usize,
+}
+
+impl Serving {
+    /// Serves the versions of a registry.
+    pub fn new(
+        registry: Arc<Registry>,
+        settings: ServingSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        Self::with_source(Arc::new(RegistrySource::new(registry)), settings, clock)
+    }
+
+    /// Serves the versions of any source.
+    pub fn with_source(
+        source: Arc<dyn ModelSource>,
+        settings: ServingSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        let settings = settings.clamped();
+        Arc::new(Self {
+            source,
+            pool: Arc::new(Pool::new(settings.clone(), Arc::clone(&clock))),
+            preparation: Preparation::new(&settings),
+            settings,
+            clock,
+            metrics: Metrics::default(),
+            in_flight: InFlight::default(),
+        })
+    }
+
+    /// What the caller gets for one example. Dropping the future cancels: an item that still waits
+    /// is never computed.
+    ///
+    /// # Errors
+    /// See [`ServingError`]; its code says who can do something about it.
+    pub async fn predict(
+        &self,
+        reference: &ModelReference,
+        example: RawExample,
+        options: PredictOptions,
+    ) -> Result<PredictOutcome, ServingError> {
+        let _inside = self.in_flight.enter().ok_or(ServingError::Closing)?;
+        let route = self.resolve(reference)?;
+        let deadline = self.deadline(&options);
+        let metrics = self.metrics.version(&route);
+        self.answer(&route, &metrics, example, options.top_k, deadline)
+            .await
+    }
+
+    /// Predicts several examples with one version, together where they fit into a batch. Each has
+    /// its own answer; a bad one fails alone.
+    ///
+    /// # Errors
+    /// When the reference names no version that can be used, or the server is closing.
+    pub async fn predict_all(
+        &self,
+        reference: &ModelReference,
+        examples: Vec<RawExample>,
+        options: PredictOptions,
+    ) -> Result<Vec<Result<PredictOutcome, ServingError>>, ServingError> {
+        let _inside = self.in_flight.enter().ok_or(ServingError::Closing)?;
+        let route = self.resolve(reference)?;
+        let deadline = self.deadline(&options);
+        let metrics = self.metrics.version(&route);
+        let answers = examples
+            .into_iter()
+            .map(|example| self.answer(&route, &metrics, example, options.top_k, deadline));
+        Ok(join_all(answers).await)
+    }
+
+    /// The predictor of a version, for evaluation. While it is held, the version stays loaded.
+    ///
+    /// # Errors
+    /// Like [`Serving::predict`], or when the source's models are no predictors.
+    pub async fn predictor(
+        &self,
+        reference: &ModelReference,
+    ) -> Result<Arc<Predictor>, ServingError> {
+        let _inside = self.in_flight.enter().ok_or(ServingError::Closing)?;
+        let route = self.resolve(reference)?;
+        let metrics = self.metrics.version(&route);
+        let loaded = self.load(&route, &metrics).await?;
+        Arc::clone(loaded.queue.model())
+            .into_predictor()
+            .ok_or_else(|| ServingError::Internal {
+                model: loaded.name.clone(),
+                message: "this source's models are no predictors".to_owned(),
+            })
+    }
+
+    /// Lets nobody in any more, waits until everybody inside has an answer or the time is over, and
+    /// then refuses the rest.
+    pub async fn drain(&self, timeout: Duration) -> DrainOutcome {
+        let abandoned = self.in_flight.close(timeout).await;
+        self.pool.close();
+        DrainOutcome { abandoned }
+    }
+
+    /// Whether [`Serving::drain`] was called; a server that drains is not ready.
+    pub fn is_draining(&self) -> bool {
+        self.in_flight.is_closing()
+    }
+
+    /// Everything that is counted, at this moment.
+    pub fn snapshot(&self) -> ServingMetrics {
+        let pool = self.pool.counters();
+        ServingMetrics {
+            versions: self.metrics.snapshot(),
+            loaded_versions: pool.loaded_versions,
+            loaded_bytes: pool.loaded_bytes,
+            loads: pool.loads,
+            load_failures: pool.load_failures,
+            unloads: pool.unloads,
+            unresolved: self.metrics.unresolved(),
+            in_flight: self.in_flight.count(),
+        }
+    }
+
+    fn resolve(&self, reference: &ModelReference) -> Result<Route, ServingError> {
+        self.source
+            .resolve(reference)
+            .inspect_err(|_| self.metrics.count_unresolved())
+    }
+
+    fn deadline(&self, options: &PredictOptions) -> Deadline {
+        let limit = options
+            .deadline
+            .unwrap_or(self.settings.default_deadline)
+            .min(self.settings.deadline_max);
+        Deadline {
+            at: self.clock.monotonic().saturating_add(limit),
+            limit,
+        }
+    }
+
+    async fn load(
+        &self,
+        route: &Route,
+        metrics: &Arc<VersionMetrics>,
+    ) -> Result<Arc<LoadedVersion>, ServingError> {
+        if let Some(loaded) = self.pool.ready(&route.version_id) {
+            return Ok(loaded);
+        }
+        self.pool
+            .get(route, metrics, || {
+                let source = Arc::clone(&self.source);
+                let route = route.clone();
+                async move { source.load(&route).await }
+            })
+            .await
+    }
+
+    /// One item, metered, within its deadline.
+    async fn answer(
+        &self,
+        route: &Route,
+        metrics: &Arc<VersionMetrics>,
+        example: RawExample,
+        top_k: Option<usize>,
+        deadline: Deadline,
+    ) -> Result<PredictOutcome, ServingError> {
+        let meter = RequestMeter::start(Arc::clone(metrics));
+        let rest = deadline.at.saturating_sub(self.clock.monotonic());
+        let work = self.run(route, metrics, example, top_k, deadline);
+        let answer = tokio::time::timeout(rest, work).await.unwrap_or_else(|_| {
+            Err(deadline.exceeded(&format!("{}@{}", route.model, route.number)))
+        });
+        meter.end(&answer);
+        answer
+    }
+
+    async fn run(
+        &self,
+        route: &Route,
+        metrics: &Arc<VersionMetrics>,
+        example: RawExample,
+        top_k: Option<usize>,
+        deadline: Deadline,
+    ) -> Result<PredictOutcome, ServingError> {
+        let loaded = self.load(route, metrics).await?;
+        let started = self.clock.monotonic();
+        let input = self
+            .preparation
+            .prepare(&loaded.name, loaded.queue.model(), example)
+            .await?;
+        metrics.add_prepared(self.clock.monotonic().saturating_sub(started));
+        let answer =
+            loaded
+                .queue
+                .submit(input, deadline)?
+                .await
+                .map_err(|_| ServingError::Internal {
+                    model: loaded.name.clone(),
+                    message: "the model's thread ended without an answer".to_owned(),
+                })??;
+        let prediction = decode(&loaded, &answer.row, top_k)?;
+        Ok(PredictOutcome {
+            prediction,
+            model: route.model.clone(),
+            version: route.number,
+            queue_ms: milliseconds(answer.queued),
+            infer_ms: milliseconds(answer.computed),
+            batch_size: answer.batch_size,
+        })
+    }
+}
+
+/// The decoders of the package are code that reads what a model wrote: an unwind boundary too.
+fn decode(
+    loaded: &LoadedVersion,
+    row: &[f32],
+    top_k: Option<usize>,
+) -> Result<Prediction, ServingError> {
+    catch_unwind(AssertUnwindSafe(|| loaded.queue.model().decode(row, top_k)))
+        .map_err(|panic| ServingError::Panicked {
+            model: loaded.name.clone(),
+            message: panic_message(panic.as_ref()),
+        })?
+        .map_err(ServingError::Refused)
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests;
