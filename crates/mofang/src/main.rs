@@ -1,3 +1,89 @@
-//! Mofang: a self-hosted model-as-a-service platform.
+//! Mofang: a self-hosted model-as-a-service platform. This crate is the command line, the settings,
+//! the data directory with its lock, and the wiring of everything below.
 
-fn main() {}
+mod backend;
+mod cli;
+mod commands;
+mod configuration;
+mod context;
+mod data_dir;
+mod exit;
+mod inputs;
+mod local;
+mod logging;
+mod outline;
+mod output;
+mod platform;
+mod progress;
+mod randomness;
+mod server;
+mod signals;
+mod time_text;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use configuration::Configuration;
+use context::Context;
+use exit::Failure;
+use output::{Format, Output};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            Output::new(Format::Text, false)
+                .complain(&format!("error: {}", exit::describe(&error)));
+            exit::exit_code(exit::code_of(&error))
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let mut flags = cli.global.flags();
+    flags.extend(cli.command.flags());
+    let configuration = Configuration::read(&flags, cli.global.config.as_deref())?;
+    let format = format(&configuration)?;
+    let is_server = matches!(cli.command, Command::Serve(_));
+    logging::start(
+        &configuration,
+        is_server,
+        cli.global.verbose,
+        cli.global.quiet,
+    )?;
+    if let Some(threads) = configuration.parse::<usize>("threads")? {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .context("failed to start the threads for computing")?;
+    }
+    let context = Context::new(
+        configuration,
+        Output::new(format, cli.global.quiet),
+        cli.command.name(),
+    );
+    match &cli.command {
+        Command::Serve(args) => commands::serve::run(&context, args),
+        Command::Predict(args) => commands::predict::run(&context, args),
+        Command::Models(command) => commands::models::run(&context, command),
+        Command::Datasets(command) => commands::datasets::run(&context, command),
+        Command::Keys(command) => commands::keys::run(&context, command),
+        Command::Users(command) => commands::users::run(&context, command),
+        Command::Doctor => commands::doctor::run(&context),
+        Command::Config(command) => commands::config::run(&context, command),
+    }
+}
+
+fn format(configuration: &Configuration) -> anyhow::Result<Format> {
+    let text = configuration.get("format").unwrap_or_default();
+    clap::ValueEnum::from_str(&text, false).map_err(|_| {
+        Failure::bad_input(format!(
+            "failed to read \"{text}\" as format: there are text, json and csv"
+        ))
+        .into()
+    })
+}

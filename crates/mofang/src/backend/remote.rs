@@ -1,0 +1,491 @@
+//! A running server, over HTTP.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use mofang_http::PageView;
+use mofang_http::view::{DatasetsView, PredictView};
+use mofang_types::{
+    AliasName, ClassProbability, ErrorCode, ModelName, ModelReference, Prediction, Selector,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use ureq::http::{Method, Request};
+
+use super::{
+    Accounts, AliasMoveView, Backend, CardView, CreatedKeyView, DatasetView, Datasets, DoctorView,
+    Inference, KeyView, ModelView, Models, NewKey, Predicted, UserView, VersionView,
+};
+use crate::exit::Failure;
+
+/// How long a server may stay silent; evaluations and pulls run inside one request.
+const TIMEOUT: Duration = Duration::from_mins(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most bytes of an answer.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// Items of a page.
+const PAGE_LIMIT: u32 = 500;
+
+/// A server with the credential for it.
+pub(crate) struct Remote {
+    agent: ureq::Agent,
+    url: String,
+    bearer: Option<String>,
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// Nothing.
+    Empty,
+    /// JSON.
+    Json(Value),
+    /// Bytes of a media type.
+    Bytes(&'static str, Vec<u8>),
+}
+
+impl Remote {
+    /// The server at `url`, asked with a key or a session's token where there is one.
+    pub(crate) fn new(url: &str, bearer: Option<String>) -> anyhow::Result<Self> {
+        let url = url.trim_end_matches('/').to_owned();
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(Failure::bad_input(format!(
+                "\"{url}\" is no address of a server; write it like http://127.0.0.1:8080"
+            ))
+            .into());
+        }
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("mofang/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        Ok(Self { agent, url, bearer })
+    }
+
+    /// Sends a request and reads the JSON of its answer; `null` when the answer is empty.
+    pub(crate) fn send(&self, method: Method, path: &str, body: Body) -> anyhow::Result<Value> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url));
+        if let Some(bearer) = &self.bearer {
+            request = request.header("authorization", format!("Bearer {bearer}"));
+        }
+        request = request.header("accept", "application/json");
+        let asked = || format!("failed to ask the server {}", self.url);
+        let answer = match body {
+            Body::Empty => self.agent.run(request.body(()).with_context(asked)?),
+            Body::Json(value) => {
+                let bytes = serde_json::to_vec(&value).context("failed to write JSON")?;
+                let request = request
+                    .header("content-type", "application/json")
+                    .body(bytes);
+                self.agent.run(request.with_context(asked)?)
+            }
+            Body::Bytes(media_type, bytes) => {
+                let request = request.header("content-type", media_type).body(bytes);
+                self.agent.run(request.with_context(asked)?)
+            }
+        };
+        let mut answer = answer
+            .map_err(|error| Failure::new(ErrorCode::Unavailable, error.to_string()))
+            .with_context(asked)?;
+        let status = answer.status();
+        let bytes = answer
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_BYTES_MAX)
+            .read_to_vec()
+            .with_context(asked)?;
+        if status.is_success() {
+            if bytes.is_empty() {
+                return Ok(Value::Null);
+            }
+            return serde_json::from_slice(&bytes)
+                .with_context(|| format!("failed to understand the server's answer to {path}"));
+        }
+        Err(self.refusal(status.as_u16(), &bytes).into())
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        read(self.send(Method::GET, path, Body::Empty)?, path)
+    }
+
+    fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.send(Method::DELETE, path, Body::Empty).map(|_| ())
+    }
+
+    /// Every page of a listing.
+    fn all<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
+        let mut items = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let mut page = format!("{path}?limit={PAGE_LIMIT}");
+            if let Some(after) = &after {
+                page.push_str("&after=");
+                page.push_str(&escape(after));
+            }
+            let answer: PageView<T> = self.get(&page)?;
+            items.extend(answer.items);
+            if answer.next.is_none() {
+                return Ok(items);
+            }
+            after = answer.next;
+        }
+    }
+
+    /// A problem of RFC 9457 as an error; the code is the server's own where it gave one.
+    fn refusal(&self, status: u16, bytes: &[u8]) -> Failure {
+        let problem: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        let text = |key: &str| problem.get(key).and_then(Value::as_str);
+        let code = text("code")
+            .and_then(|code| serde_json::from_value(Value::from(code)).ok())
+            .unwrap_or_else(|| code_of_status(status));
+        let said = text("detail")
+            .or_else(|| text("title"))
+            .unwrap_or("it gave no reason");
+        let lacks_key = code == ErrorCode::Unauthenticated && self.bearer.is_none();
+        let hint = if lacks_key {
+            "; give a key with MOFANG_API_KEY or --api-key-file"
+        } else {
+            ""
+        };
+        let request = text("request_id")
+            .map(|id| format!(", request {id}"))
+            .unwrap_or_default();
+        Failure::new(code, format!("{said}{hint} (status {status}{request})"))
+    }
+
+    fn user_id(&self, name: &str) -> anyhow::Result<String> {
+        let users = self.users()?;
+        users
+            .iter()
+            .find(|user| user.name == name)
+            .map(|user| user.id.clone())
+            .ok_or_else(|| {
+                Failure::new(ErrorCode::NotFound, format!("there is no user \"{name}\"")).into()
+            })
+    }
+}
+
+/// The code of a status, for servers in between that know no codes of ours.
+fn code_of_status(status: u16) -> ErrorCode {
+    match status {
+        400 | 422 => ErrorCode::InvalidInput,
+        401 => ErrorCode::Unauthenticated,
+        403 => ErrorCode::Forbidden,
+        404 => ErrorCode::NotFound,
+        409 => ErrorCode::Conflict,
+        413 => ErrorCode::PayloadTooLarge,
+        415 => ErrorCode::UnsupportedMediaType,
+        429 => ErrorCode::TooManyRequests,
+        503 => ErrorCode::Unavailable,
+        504 => ErrorCode::Timeout,
+        _ => ErrorCode::Internal,
+    }
+}
+
+fn read<T: DeserializeOwned>(value: Value, path: &str) -> anyhow::Result<T> {
+    serde_json::from_value(value)
+        .with_context(|| format!("failed to understand the server's answer to {path}"))
+}
+
+/// A part of a path or a query, percent-encoded (RFC 3986 §2.3).
+fn escape(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            escaped.push(char::from(byte));
+        } else {
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+        escaped
+    })
+}
+
+fn version_path(reference: &ModelReference) -> String {
+    format!(
+        "/v1/models/{}/versions/{}",
+        reference.model, reference.selector
+    )
+}
+
+/// The media type by the first bytes; the server looks for itself anyway.
+pub(crate) fn media_type(image: &[u8]) -> &'static str {
+    if image.starts_with(&[0xff, 0xd8, 0xff]) {
+        "image/jpeg"
+    } else {
+        "image/png"
+    }
+}
+
+impl Backend for Remote {
+    fn doctor(&self) -> anyhow::Result<DoctorView> {
+        self.get("/v1/doctor")
+    }
+}
+
+impl Models for Remote {
+    fn models(&self) -> anyhow::Result<Vec<ModelView>> {
+        self.all("/v1/models")
+    }
+
+    fn card(&self, reference: &ModelReference) -> anyhow::Result<CardView> {
+        self.get(&version_path(reference))
+    }
+
+    fn versions(&self, model: &ModelName) -> anyhow::Result<Vec<VersionView>> {
+        self.all(&format!("/v1/models/{model}/versions"))
+    }
+
+    fn diff(&self, model: &ModelName, from: &Selector, to: &Selector) -> anyhow::Result<Value> {
+        self.get(&format!("/v1/models/{model}/diff?from={from}&to={to}"))
+    }
+
+    fn tag(&self, reference: &ModelReference, key: &str, value: &str) -> anyhow::Result<()> {
+        let path = format!("{}/tags/{}", version_path(reference), escape(key));
+        self.send(Method::PUT, &path, Body::Json(json!({ "value": value })))
+            .map(|_| ())
+    }
+
+    fn untag(&self, reference: &ModelReference, key: &str) -> anyhow::Result<()> {
+        self.delete(&format!("{}/tags/{}", version_path(reference), escape(key)))
+    }
+
+    fn set_alias(&self, alias: &AliasName, to: &ModelReference) -> anyhow::Result<AliasMoveView> {
+        let path = format!("/v1/models/{}/aliases/{alias}", to.model);
+        let version = match to.selector {
+            Selector::Version(number) => number,
+            Selector::Latest | Selector::Alias(_) => self.card(to)?.version.version,
+        };
+        let body = json!({ "version": version });
+        read(self.send(Method::PUT, &path, Body::Json(body))?, &path)
+    }
+
+    fn delete_alias(&self, model: &ModelName, alias: &AliasName) -> anyhow::Result<()> {
+        self.delete(&format!("/v1/models/{model}/aliases/{alias}"))
+    }
+
+    fn alias_history(
+        &self,
+        model: &ModelName,
+        alias: &AliasName,
+    ) -> anyhow::Result<Vec<AliasMoveView>> {
+        self.all(&format!("/v1/models/{model}/aliases/{alias}/history"))
+    }
+
+    fn rollback(&self, model: &ModelName, alias: &AliasName) -> anyhow::Result<AliasMoveView> {
+        let path = format!("/v1/models/{model}/aliases/{alias}/rollback");
+        read(self.send(Method::POST, &path, Body::Empty)?, &path)
+    }
+
+    fn delete_version(&self, reference: &ModelReference) -> anyhow::Result<()> {
+        self.delete(&version_path(reference))
+    }
+
+    fn delete_model(&self, model: &ModelName) -> anyhow::Result<()> {
+        self.delete(&format!("/v1/models/{model}"))
+    }
+}
+
+impl Inference for Remote {
+    fn predict(
+        &self,
+        reference: &ModelReference,
+        image: Vec<u8>,
+        top_k: Option<usize>,
+    ) -> anyhow::Result<Predicted> {
+        let query = top_k
+            .map(|top_k| format!("?top_k={top_k}"))
+            .unwrap_or_default();
+        let path = format!("/v1/models/{reference}/predict{query}");
+        let body = Body::Bytes(media_type(&image), image);
+        let answer: PredictView = read(self.send(Method::POST, &path, body)?, &path)?;
+        let first = answer.predictions.into_iter().next().unwrap_or_default();
+        if let Some(error) = first.error {
+            return Err(Failure::bad_input(error.detail).into());
+        }
+        let classes = first
+            .classes
+            .unwrap_or_default()
+            .into_iter()
+            .map(|class| ClassProbability {
+                label: class.label,
+                index: class.index,
+                probability: class.probability,
+            });
+        let prediction = Prediction::ImageClassification {
+            classes: classes.collect(),
+        };
+        Ok(Predicted {
+            model: answer.model,
+            version: answer.version,
+            prediction,
+        })
+    }
+}
+
+impl Datasets for Remote {
+    fn datasets(&self) -> anyhow::Result<Vec<DatasetView>> {
+        let answer: DatasetsView = self.get("/v1/datasets")?;
+        Ok(answer.items)
+    }
+
+    fn dataset(&self, name: &str) -> anyhow::Result<DatasetView> {
+        self.get(&format!("/v1/datasets/{}", escape(name)))
+    }
+
+    fn pull(
+        &self,
+        name: &str,
+        mirror: Option<&str>,
+        _progress: &mut dyn FnMut(&str, u64, Option<u64>),
+    ) -> anyhow::Result<()> {
+        if mirror.is_some() {
+            let message =
+                "a server fetches files from their own addresses only: leave --mirror out";
+            return Err(Failure::bad_input(message).into());
+        }
+        let path = format!("/v1/datasets/{}/pull", escape(name));
+        self.send(Method::POST, &path, Body::Empty).map(|_| ())
+    }
+
+    fn verify(&self, name: &str) -> anyhow::Result<()> {
+        let path = format!("/v1/datasets/{}/verify", escape(name));
+        self.send(Method::POST, &path, Body::Empty).map(|_| ())
+    }
+}
+
+impl Accounts for Remote {
+    fn users(&self) -> anyhow::Result<Vec<UserView>> {
+        self.all("/v1/users")
+    }
+
+    fn create_user(
+        &self,
+        name: &str,
+        password: &str,
+        role: Option<&str>,
+    ) -> anyhow::Result<UserView> {
+        let mut body = json!({ "name": name, "password": password });
+        if let Some(role) = role {
+            body["role"] = Value::from(role);
+        }
+        read(
+            self.send(Method::POST, "/v1/users", Body::Json(body))?,
+            "/v1/users",
+        )
+    }
+
+    fn set_role(&self, name: &str, role: &str) -> anyhow::Result<()> {
+        let path = format!("/v1/users/{}", self.user_id(name)?);
+        self.send(Method::PATCH, &path, Body::Json(json!({ "role": role })))
+            .map(|_| ())
+    }
+
+    fn set_disabled(&self, name: &str, disabled: bool) -> anyhow::Result<()> {
+        let path = format!("/v1/users/{}", self.user_id(name)?);
+        self.send(
+            Method::PATCH,
+            &path,
+            Body::Json(json!({ "disabled": disabled })),
+        )
+        .map(|_| ())
+    }
+
+    fn set_password(
+        &self,
+        name: &str,
+        current: Option<&str>,
+        password: &str,
+    ) -> anyhow::Result<()> {
+        let Some(current) = current else {
+            return Err(Failure::bad_input(
+                "a server wants the present password as well: write it to stdin on a line before the new one",
+            )
+            .into());
+        };
+        let me: UserView = self.get("/v1/users/me")?;
+        if me.name != name {
+            return Err(Failure::new(
+                ErrorCode::Forbidden,
+                format!("this key belongs to \"{}\"; at a server everybody changes the own password only", me.name),
+            )
+            .into());
+        }
+        let body = json!({ "old_password": current, "new_password": password });
+        self.send(Method::PUT, "/v1/users/me/password", Body::Json(body))
+            .map(|_| ())
+    }
+
+    fn keys(&self) -> anyhow::Result<Vec<KeyView>> {
+        self.all("/v1/keys")
+    }
+
+    fn create_key(&self, key: &NewKey) -> anyhow::Result<CreatedKeyView> {
+        if key.user.is_some() {
+            return Err(Failure::bad_input(
+                "at a server everybody makes the own keys only: leave --user out",
+            )
+            .into());
+        }
+        let mut body = json!({ "name": key.name, "scopes": key.scopes });
+        if let Some(expires) = key.expires_unix_ms {
+            body["expires_unix_ms"] = Value::from(expires);
+        }
+        if let Some(requests) = key.requests_per_minute {
+            body["requests_per_minute"] = Value::from(requests);
+        }
+        read(
+            self.send(Method::POST, "/v1/keys", Body::Json(body))?,
+            "/v1/keys",
+        )
+    }
+
+    fn revoke_key(&self, id: &str) -> anyhow::Result<()> {
+        self.delete(&format!("/v1/keys/{}", escape(id)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_path_are_escaped() {
+        assert_eq!(escape("a/b c?é"), "a%2Fb%20c%3F%C3%A9");
+    }
+
+    #[test]
+    fn an_address_needs_a_scheme() {
+        assert!(Remote::new("127.0.0.1:8080", None).is_err());
+        assert_eq!(Remote::new("http://h:1/", None).unwrap().url, "http://h:1");
+    }
+
+    #[test]
+    fn a_problem_keeps_its_code_and_its_request() {
+        let remote = Remote::new("http://h:1", None).unwrap();
+        let problem =
+            br#"{"code":"not_found","detail":"there is no model \"digit\"","request_id":"r1"}"#;
+        let error = anyhow::Error::new(remote.refusal(404, problem));
+        assert_eq!(crate::exit::code_of(&error), ErrorCode::NotFound);
+        assert_eq!(
+            error.to_string(),
+            "there is no model \"digit\" (status 404, request r1)"
+        );
+        let bare = anyhow::Error::new(remote.refusal(502, b"<html>"));
+        assert_eq!(crate::exit::code_of(&bare), ErrorCode::Internal);
+    }
+}

@@ -1,0 +1,256 @@
+//! `mofang predict`
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use mofang_types::{ErrorCode, ModelReference, Prediction};
+use serde::Serialize;
+
+use crate::backend::Predicted;
+use crate::context::Context;
+use crate::exit::{Failure, code_of, describe};
+use crate::inputs::expand;
+use crate::output::Format;
+
+/// What to ask about.
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// The version: digits (the latest), digits@2, digits@production
+    model: ModelReference,
+    /// Images: files, patterns such as 'images/*.png', directories, or - for stdin
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<String>,
+    /// How many classes to tell, most probable first
+    #[arg(long, value_name = "K")]
+    top_k: Option<usize>,
+    /// Where results go: FILE.jsonl, FILE.csv, or - for stdout
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// The result for one input.
+#[derive(Debug, Serialize)]
+struct ResultLine {
+    input: String,
+    #[serde(flatten)]
+    predicted: Option<Predicted>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// The form in which results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    JsonLines,
+    Csv,
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &Context, args: &PredictArgs) -> anyhow::Result<()> {
+    let inputs = expand(&args.inputs)?;
+    let backend = context.backend()?;
+    let form = form(context, args)?;
+    let mut writer = Writer::new(context, args, form, inputs.len() > 1)?;
+    let (mut failed, mut worst) = (0_usize, None);
+    for input in &inputs {
+        let answer = input
+            .read()
+            .and_then(|bytes| backend.predict(&args.model, bytes, args.top_k));
+        let line = match answer {
+            Ok(predicted) => ResultLine {
+                input: input.name(),
+                predicted: Some(predicted),
+                error: None,
+            },
+            Err(error) => {
+                let code = code_of(&error);
+                // What concerns the model and not the input would fail again for every other input.
+                let is_about_input = matches!(
+                    code,
+                    ErrorCode::InvalidInput
+                        | ErrorCode::PayloadTooLarge
+                        | ErrorCode::UnsupportedMediaType
+                        | ErrorCode::Internal
+                );
+                if inputs.len() == 1 || !is_about_input {
+                    return Err(error.context(format!("failed to predict {}", input.name())));
+                }
+                failed += 1;
+                worst = Some(code);
+                context.output.complain(&format!(
+                    "error: failed to predict {}: {}",
+                    input.name(),
+                    describe(&error)
+                ));
+                ResultLine {
+                    input: input.name(),
+                    predicted: None,
+                    error: Some(describe(&error)),
+                }
+            }
+        };
+        writer.write(&line)?;
+    }
+    writer.finish()?;
+    match worst {
+        Some(code) => Err(Failure::new(
+            code,
+            format!("failed to predict {failed} of {} inputs", inputs.len()),
+        )
+        .into()),
+        None => Ok(()),
+    }
+}
+
+fn form(context: &Context, args: &PredictArgs) -> anyhow::Result<Form> {
+    let by_format = match context.output.format() {
+        Format::Text => Form::Text,
+        Format::Json => Form::JsonLines,
+        Format::Csv => Form::Csv,
+    };
+    let Some(path) = &args.output else {
+        return Ok(by_format);
+    };
+    if path.as_os_str() == "-" {
+        return Ok(if by_format == Form::Text {
+            Form::JsonLines
+        } else {
+            by_format
+        });
+    }
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("jsonl") => Ok(Form::JsonLines),
+        Some("csv") => Ok(Form::Csv),
+        _ => Err(Failure::bad_input(format!(
+            "failed to write {}: name a file that ends in .jsonl or .csv, or - for stdout",
+            path.display()
+        ))
+        .into()),
+    }
+}
+
+/// Writes results one by one, so that a long run shows what it has.
+struct Writer<'a> {
+    context: &'a Context,
+    form: Form,
+    names_inputs: bool,
+    file: Option<(PathBuf, BufWriter<File>)>,
+    has_header: bool,
+}
+
+impl<'a> Writer<'a> {
+    fn new(
+        context: &'a Context,
+        args: &PredictArgs,
+        form: Form,
+        names_inputs: bool,
+    ) -> anyhow::Result<Self> {
+        let file = match &args.output {
+            Some(path) if path.as_os_str() != "-" => {
+                let file = File::create(path)
+                    .with_context(|| format!("failed to create {}", path.display()))?;
+                Some((path.clone(), BufWriter::new(file)))
+            }
+            _ => None,
+        };
+        Ok(Self {
+            context,
+            form,
+            names_inputs,
+            file,
+            has_header: false,
+        })
+    }
+
+    fn write(&mut self, line: &ResultLine) -> anyhow::Result<()> {
+        let bytes = match self.form {
+            Form::Text => self.text(line),
+            Form::JsonLines => {
+                let mut bytes = serde_json::to_vec(line).context("failed to write JSON")?;
+                bytes.push(b'\n');
+                bytes
+            }
+            Form::Csv => self.csv(line)?,
+        };
+        match &mut self.file {
+            Some((path, file)) => file
+                .write_all(&bytes)
+                .with_context(|| format!("failed to write {}", path.display())),
+            None => self.context.output.raw(&bytes),
+        }
+    }
+
+    fn text(&self, line: &ResultLine) -> Vec<u8> {
+        let Some(predicted) = &line.predicted else {
+            return Vec::new();
+        };
+        let prefix = if self.names_inputs {
+            format!("{}: ", line.input)
+        } else {
+            String::new()
+        };
+        let mut text = format!("{prefix}{}\n", predicted.prediction.summary());
+        let Prediction::ImageClassification { classes } = &predicted.prediction;
+        for class in classes.iter().skip(1) {
+            let _ = writeln!(
+                text,
+                "  {} ({:.1} %)",
+                class.label,
+                class.probability * 100.0
+            );
+        }
+        text.into_bytes()
+    }
+
+    /// One row per class: input, rank, label, probability.
+    fn csv(&mut self, line: &ResultLine) -> anyhow::Result<Vec<u8>> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        if !self.has_header {
+            self.has_header = true;
+            writer.write_record([
+                "input",
+                "model",
+                "version",
+                "rank",
+                "label",
+                "probability",
+                "error",
+            ])?;
+        }
+        if let Some(predicted) = &line.predicted {
+            let Prediction::ImageClassification { classes } = &predicted.prediction;
+            for (index, class) in classes.iter().enumerate() {
+                writer.write_record([
+                    line.input.as_str(),
+                    predicted.model.as_str(),
+                    &predicted.version.to_string(),
+                    &(index + 1).to_string(),
+                    class.label.as_str(),
+                    &class.probability.to_string(),
+                    "",
+                ])?;
+            }
+        } else {
+            let error = line.error.as_deref().unwrap_or_default();
+            writer.write_record([line.input.as_str(), "", "", "", "", "", error])?;
+        }
+        writer.into_inner().context("failed to write CSV")
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        let Some((path, mut file)) = self.file else {
+            return Ok(());
+        };
+        file.flush()
+            .with_context(|| format!("failed to write {}", path.display()))?;
+        self.context
+            .output
+            .note(&format!("results are in {}", path.display()));
+        Ok(())
+    }
+}

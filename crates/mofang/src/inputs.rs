@@ -1,0 +1,142 @@
+//! What `predict` is asked about: files, patterns, directories, stdin.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use mofang_types::ErrorCode;
+
+use crate::exit::Failure;
+
+/// The endings of files that a directory is searched for.
+const IMAGE_EXTENSIONS: [&str; 4] = ["bmp", "jpeg", "jpg", "png"];
+
+/// Most bytes of one input.
+const INPUT_BYTES_MAX: u64 = 64 << 20;
+
+/// One input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// A file.
+    File(PathBuf),
+    /// What comes in on stdin.
+    Stdin,
+}
+
+impl Input {
+    /// Its name in results.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Stdin => "-".to_owned(),
+        }
+    }
+
+    /// Its bytes.
+    pub(crate) fn read(&self) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::File(path) => fs::File::open(path)
+                .and_then(|file| file.take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes))
+                .map_err(|error| {
+                    Failure::bad_input(format!("cannot read {}: {error}", path.display()))
+                })?,
+            Self::Stdin => std::io::stdin()
+                .lock()
+                .take(INPUT_BYTES_MAX + 1)
+                .read_to_end(&mut bytes)
+                .context("cannot read stdin")?,
+        };
+        if bytes.len() as u64 > INPUT_BYTES_MAX {
+            let message = format!("the input has more than {INPUT_BYTES_MAX} bytes");
+            return Err(Failure::new(ErrorCode::PayloadTooLarge, message).into());
+        }
+        Ok(bytes)
+    }
+}
+
+/// The inputs that `texts` name, in order; a directory stands for the images in it, by name.
+pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    for text in texts {
+        let path = Path::new(text);
+        if text == "-" {
+            inputs.push(Input::Stdin);
+        } else if path.is_dir() {
+            let found = images_of(path)?;
+            if found.is_empty() {
+                return Err(Failure::bad_input(format!(
+                    "failed to find images in the directory {text}"
+                ))
+                .into());
+            }
+            inputs.extend(found);
+        } else if path.exists() || !text.contains(['*', '?', '[']) {
+            // A file that is not there fails alone, when it is read.
+            inputs.push(Input::File(path.to_owned()));
+        } else {
+            let paths = glob::glob(text).map_err(|error| {
+                Failure::bad_input(format!("failed to read the pattern \"{text}\": {error}"))
+            })?;
+            let found: Vec<Input> = paths
+                .filter_map(Result::ok)
+                .filter(|path| path.is_file())
+                .map(Input::File)
+                .collect();
+            if found.is_empty() {
+                return Err(Failure::bad_input(format!(
+                    "failed to find files that match \"{text}\""
+                ))
+                .into());
+            }
+            inputs.extend(found);
+        }
+    }
+    Ok(inputs)
+}
+
+fn images_of(folder: &Path) -> anyhow::Result<Vec<Input>> {
+    let mut paths = Vec::new();
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("failed to read {}", folder.display()))?
+            .path();
+        let is_image = path
+            .extension()
+            .and_then(|extension| extension.to_str())
+            .is_some_and(|extension| IMAGE_EXTENSIONS.contains(&extension.to_lowercase().as_str()));
+        if is_image && path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths.into_iter().map(Input::File).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_patterns_and_directories_are_found_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.png", "a.png", "note.txt"] {
+            fs::write(folder.path().join(name), b"x").unwrap();
+        }
+        let text = |name: &str| folder.path().join(name).display().to_string();
+        let names = |texts: &[String]| -> Vec<String> {
+            let inputs = expand(texts).unwrap();
+            inputs
+                .iter()
+                .map(|input| input.name().rsplit('/').next().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(names(&[text(""), "-".to_owned()]), ["a.png", "b.png", "-"]);
+        assert_eq!(names(&[text("*.txt")]), ["note.txt"]);
+        assert!(expand(&[text("*.jpg")]).is_err());
+        assert!(expand(&[text("missing.png")]).unwrap()[0].read().is_err());
+    }
+}

@@ -1,0 +1,61 @@
+//! Answers of models of the data directory, each loaded once.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use anyhow::Context as _;
+use mofang_data::RawExample;
+use mofang_runtime::Predictor;
+use mofang_types::ModelReference;
+
+use super::Local;
+use crate::backend::{Inference, Predicted};
+use crate::exit::CodedResult as _;
+
+/// Loaded models, by the id of their version.
+#[derive(Debug, Default)]
+pub(super) struct Predictors(RefCell<HashMap<String, Rc<Predictor>>>);
+
+impl Local {
+    /// The version's model with its model name and number.
+    fn predictor(
+        &self,
+        reference: &ModelReference,
+    ) -> anyhow::Result<(Rc<Predictor>, String, u32)> {
+        let route = self.platform.registry.resolve(reference).coded()?;
+        let known = self.predictors.0.borrow().get(&route.version_id).cloned();
+        let predictor = if let Some(predictor) = known {
+            predictor
+        } else {
+            let package = self
+                .wait(self.platform.registry.load_package(&route))
+                .coded()?;
+            let predictor = Rc::new(Predictor::load(&package).coded()?);
+            self.predictors
+                .0
+                .borrow_mut()
+                .insert(route.version_id, Rc::clone(&predictor));
+            predictor
+        };
+        Ok((predictor, route.model.into(), route.number))
+    }
+}
+
+impl Inference for Local {
+    fn predict(
+        &self,
+        reference: &ModelReference,
+        image: Vec<u8>,
+        top_k: Option<usize>,
+    ) -> anyhow::Result<Predicted> {
+        let (predictor, model, version) = self.predictor(reference)?;
+        let mut answers = predictor.predict(&[RawExample::Encoded(image)], top_k);
+        let prediction = answers.pop().context("the model gave no answer")?.coded()?;
+        Ok(Predicted {
+            model,
+            version,
+            prediction,
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! Where randomness enters: the operating system's generator seeds one of our own.
+
+use anyhow::Context as _;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+
+/// A cryptographic generator with a fresh seed.
+pub(crate) fn generator() -> anyhow::Result<ChaCha20Rng> {
+    Ok(ChaCha20Rng::from_seed(bytes()?))
+}
+
+fn bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).context("failed to get randomness from the operating system")?;
+    Ok(bytes)
+}
