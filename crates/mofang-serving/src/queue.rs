@@ -6,9 +6,9 @@
 //! computed. A batch that fails is computed again item by item, so that an item can only fail itself.
 //!
 //! The queue never mixes items: the row of an item is the model's own row for it. Whether that row
-//! has the same bits alone and in company is the model's affair. It does for equal batch sizes;
-//! burn's CPU backend multiplies matrices with the `gemm` crate, which takes another road for a
-//! single row (`gemv`), so the last linear layer may round differently alone than in company.
+//! has the same bits alone and in company is the model's affair: burn's CPU backend multiplies
+//! matrices with the `gemm` crate, which takes another road for a single row (`gemv`), so a linear
+//! layer may round differently alone than in company.
 
 mod entry;
 mod worker;
