@@ -16,7 +16,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::auth::{authenticate, has_credentials};
 use crate::problem::PROBLEM_JSON;
-use crate::{ApiError, AppState};
+use crate::{ApiError, AppState, HttpSettings, PeerAddress};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) enum Access {
     Public,
     /// Everybody; credentials are looked at when there are some, and have to be valid then.
     Anyone,
-    /// Everybody when the settings say `public_docs`, else whoever has valid credentials.
+    /// Everybody whom the settings open the documents for, else whoever has valid credentials.
     Docs,
     /// Whoever may do this.
     Action(Action),
@@ -61,7 +61,7 @@ async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Resp
     let needs_credentials = match access {
         Access::Public => false,
         Access::Anyone => has_credentials(request.headers()),
-        Access::Docs => !state.settings.public_docs,
+        Access::Docs => !docs_are_open(&state.settings, &request),
         Access::Action(_) => true,
     };
     if !needs_credentials {
@@ -86,6 +86,16 @@ async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Resp
     };
     response.extensions_mut().insert(label);
     response
+}
+
+fn docs_are_open(settings: &HttpSettings, request: &Request) -> bool {
+    let peer = request.extensions().get::<PeerAddress>();
+    let is_from_here = peer.is_some_and(|peer| peer.0.to_canonical().is_loopback());
+    // A proxy on this machine says for whom it asks; its clients come from elsewhere.
+    let is_forwarded = ["forwarded", "x-forwarded-for", "via"]
+        .iter()
+        .any(|name| request.headers().contains_key(*name));
+    settings.public_docs || (settings.docs_from_loopback && is_from_here && !is_forwarded)
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

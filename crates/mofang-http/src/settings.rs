@@ -20,8 +20,10 @@ pub struct HttpSettings {
     pub body_timeout_seconds: u64,
     /// How long an evaluation may take.
     pub evaluation_timeout_seconds: u64,
-    /// Whether `/docs` and `/openapi.json` answer without credentials.
+    /// Whether `/docs` and `/openapi.json` answer everybody.
     pub public_docs: bool,
+    /// Whether they answer whoever comes from this machine itself, without a proxy.
+    pub docs_from_loopback: bool,
     /// Proxies whose `X-Forwarded-For` is believed; nobody's by default.
     pub trusted_proxies: BTreeSet<IpAddr>,
     /// Origins besides the server's own that pages using the session cookie may come from.
@@ -37,6 +39,7 @@ impl Default for HttpSettings {
             body_timeout_seconds: 30,
             evaluation_timeout_seconds: 600,
             public_docs: false,
+            docs_from_loopback: true,
             trusted_proxies: BTreeSet::new(),
             allowed_origins: BTreeSet::new(),
         }

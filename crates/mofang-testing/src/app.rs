@@ -5,9 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use hyper::Method;
-use mofang_accounts::{
-    Accounts, CreateKeyRequest, Credential, ExposeSecret as _, Role, Scope,
-};
+use mofang_accounts::{Accounts, CreateKeyRequest, Credential, ExposeSecret as _, Role, Scope};
 use mofang_artifacts::ArtifactStore;
 use mofang_http::{AppState, Router, ServerSettings};
 use mofang_registry::{Actor, PublishRequest, Registry};

@@ -135,7 +135,10 @@ impl TestResponse {
     ///
     /// # Panics
     /// When the status is another.
-    #[must_use]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "often the status is all there is to check"
+    )]
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());

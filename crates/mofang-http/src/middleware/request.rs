@@ -39,15 +39,9 @@ pub(crate) async fn request(
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
-    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let response = response.unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".to_owned());
+    let response = caught(next.run(request)).await.unwrap_or_else(|error| {
         state.metering.count_panic();
-        ApiError::internal(format!("a handler panicked: {message}")).into_response()
+        error.into_response()
     });
     let mut response = problem::render(response, &request_id);
     if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -74,4 +68,43 @@ pub(crate) async fn request(
         }
     }
     response
+}
+
+/// Runs a handler; its panic becomes an error like any other, and the process lives on (REL-19).
+async fn caught(handler: impl Future<Output = Response>) -> Result<Response, ApiError> {
+    AssertUnwindSafe(handler)
+        .catch_unwind()
+        .await
+        .map_err(|panic| {
+            let message = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "no message".to_owned());
+            ApiError::internal(format!("a handler panicked: {message}"))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn rel_19_a_panic_becomes_a_problem_that_says_nothing_of_the_inside() {
+        let error = caught(async { panic!("secret at {}", "/path") })
+            .await
+            .unwrap_err();
+        let cause = error.cause.as_ref().unwrap().to_string();
+        assert_eq!(cause, "a handler panicked: secret at /path");
+        let response = problem::render(error.into_response(), "the-id");
+        assert_eq!(response.status().as_u16(), 500);
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(
+            text.contains("the-id") && !text.contains("secret"),
+            "{text}"
+        );
+    }
 }

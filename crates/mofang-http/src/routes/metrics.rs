@@ -25,6 +25,9 @@ pub(crate) async fn metrics(State(state): State<Arc<AppState>>) -> Response {
     ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response()
 }
 
+type Counter = fn(&VersionMetricsSnapshot) -> u64;
+type Distribution = fn(&VersionMetricsSnapshot) -> &HistogramSnapshot;
+
 fn begin(text: &mut String, name: &str, kind: &str, help: &str) {
     // Writing into a string cannot fail.
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -37,13 +40,37 @@ fn single(text: &mut String, name: &str, kind: &str, help: &str, value: u64) {
 
 fn write_serving(text: &mut String, serving: &ServingMetrics) {
     let versions = &serving.versions;
-    type Counter = fn(&VersionMetricsSnapshot) -> u64;
     let counters: [(&str, &str, &str, Counter); 5] = [
-        ("requests_total", "counter", "Items that were asked for.", |version| version.requests),
-        ("successes_total", "counter", "Items that got a prediction.", |version| version.successes),
-        ("cancelled_total", "counter", "Items whose caller left.", |version| version.cancelled),
-        ("dropped_unrun_total", "counter", "Items that left the queue without being computed.", |version| version.dropped_unrun),
-        ("pending", "gauge", "Items that are inside now.", |version| version.pending),
+        (
+            "requests_total",
+            "counter",
+            "Items that were asked for.",
+            |version| version.requests,
+        ),
+        (
+            "successes_total",
+            "counter",
+            "Items that got a prediction.",
+            |version| version.successes,
+        ),
+        (
+            "cancelled_total",
+            "counter",
+            "Items whose caller left.",
+            |version| version.cancelled,
+        ),
+        (
+            "dropped_unrun_total",
+            "counter",
+            "Items that left the queue without being computed.",
+            |version| version.dropped_unrun,
+        ),
+        (
+            "pending",
+            "gauge",
+            "Items that are inside now.",
+            |version| version.pending,
+        ),
     ];
     for (name, kind, help, value) in counters {
         let name = format!("mofang_serving_{name}");
@@ -53,18 +80,38 @@ fn write_serving(text: &mut String, serving: &ServingMetrics) {
         }
     }
     let name = "mofang_serving_failures_total";
-    begin(text, name, "counter", "Items that got an error, by its code.");
+    begin(
+        text,
+        name,
+        "counter",
+        "Items that got an error, by its code.",
+    );
     for version in versions {
         for (code, count) in &version.failures {
-            let _ = writeln!(text, "{name}{{{},code=\"{code}\"}} {count}", labels(version));
+            let _ = writeln!(
+                text,
+                "{name}{{{},code=\"{code}\"}} {count}",
+                labels(version)
+            );
         }
     }
-    type Distribution = fn(&VersionMetricsSnapshot) -> &HistogramSnapshot;
     let histograms: [(&str, &str, Distribution); 4] = [
-        ("queue_seconds", "Waiting of items for their batch.", |version| &version.queue_seconds),
-        ("prepare_seconds", "Preparing of items.", |version| &version.prepare_seconds),
-        ("infer_seconds", "Computing of batches.", |version| &version.infer_seconds),
-        ("batch_size", "Items that were computed together.", |version| &version.batch_size),
+        (
+            "queue_seconds",
+            "Waiting of items for their batch.",
+            |version| &version.queue_seconds,
+        ),
+        ("prepare_seconds", "Preparing of items.", |version| {
+            &version.prepare_seconds
+        }),
+        ("infer_seconds", "Computing of batches.", |version| {
+            &version.infer_seconds
+        }),
+        (
+            "batch_size",
+            "Items that were computed together.",
+            |version| &version.batch_size,
+        ),
     ];
     for (name, help, histogram) in histograms {
         let name = format!("mofang_serving_{name}");
@@ -74,17 +121,62 @@ fn write_serving(text: &mut String, serving: &ServingMetrics) {
         }
     }
     let loaded = serving.loaded_versions as u64;
-    single(text, "mofang_serving_loaded_versions", "gauge", "Versions in memory.", loaded);
-    single(text, "mofang_serving_loaded_bytes", "gauge", "Memory of loaded versions.", serving.loaded_bytes);
-    single(text, "mofang_serving_loads_total", "counter", "Loads of versions.", serving.loads);
-    single(text, "mofang_serving_load_failures_total", "counter", "Loads that failed.", serving.load_failures);
-    single(text, "mofang_serving_unloads_total", "counter", "Versions that were unloaded to make room.", serving.unloads);
-    single(text, "mofang_serving_unresolved_total", "counter", "Requests that named no usable version.", serving.unresolved);
-    single(text, "mofang_serving_in_flight", "gauge", "Requests that are inside now.", serving.in_flight as u64);
+    single(
+        text,
+        "mofang_serving_loaded_versions",
+        "gauge",
+        "Versions in memory.",
+        loaded,
+    );
+    single(
+        text,
+        "mofang_serving_loaded_bytes",
+        "gauge",
+        "Memory of loaded versions.",
+        serving.loaded_bytes,
+    );
+    single(
+        text,
+        "mofang_serving_loads_total",
+        "counter",
+        "Loads of versions.",
+        serving.loads,
+    );
+    single(
+        text,
+        "mofang_serving_load_failures_total",
+        "counter",
+        "Loads that failed.",
+        serving.load_failures,
+    );
+    single(
+        text,
+        "mofang_serving_unloads_total",
+        "counter",
+        "Versions that were unloaded to make room.",
+        serving.unloads,
+    );
+    single(
+        text,
+        "mofang_serving_unresolved_total",
+        "counter",
+        "Requests that named no usable version.",
+        serving.unresolved,
+    );
+    single(
+        text,
+        "mofang_serving_in_flight",
+        "gauge",
+        "Requests that are inside now.",
+        serving.in_flight as u64,
+    );
 }
 
 fn labels(version: &VersionMetricsSnapshot) -> String {
-    format!("model=\"{}\",version=\"{}\"", version.model, version.version)
+    format!(
+        "model=\"{}\",version=\"{}\"",
+        version.model, version.version
+    )
 }
 
 fn write_histogram(text: &mut String, name: &str, labels: &str, histogram: &HistogramSnapshot) {
@@ -123,7 +215,13 @@ fn write_http(text: &mut String, metering: &Metering) {
         let _ = writeln!(text, "{name}_count{{{labels}}} {count}");
     }
     let panics = metering.panics();
-    single(text, "mofang_http_panics_total", "counter", "Handlers that panicked.", panics);
+    single(
+        text,
+        "mofang_http_panics_total",
+        "counter",
+        "Handlers that panicked.",
+        panics,
+    );
 }
 
 fn write_usage(text: &mut String, metering: &Metering) {

@@ -4,6 +4,7 @@ mod aliases;
 mod audit;
 mod datasets;
 mod doctor;
+mod evaluate;
 mod health;
 mod keys;
 mod metrics;
@@ -33,6 +34,7 @@ pub mod view {
     pub use super::datasets::DatasetView;
     pub use super::datasets::list::DatasetsView;
     pub use super::doctor::{CheckView, DoctorView};
+    pub use super::evaluate::EvaluationView;
     pub use super::keys::KeyView;
     pub use super::keys::create::CreatedKeyView;
     pub use super::models::ModelView;
@@ -162,6 +164,7 @@ fn all() -> Vec<(Access, UtoipaMethodRouter<Arc<AppState>>)> {
             routes!(aliases::rollback::rollback_alias),
         ),
         (may(Action::Predict), routes!(predict::predict)),
+        (may(Action::Evaluate), routes!(evaluate::evaluate)),
         (
             may(Action::ReadDatasets),
             routes!(datasets::list::list_datasets),

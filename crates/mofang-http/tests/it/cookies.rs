@@ -25,7 +25,10 @@ async fn sec_26_a_change_by_cookie_needs_our_origin_and_the_token() {
         vec![token],
         vec![foreign, token],
         vec![own, ("x-csrf-token", "guessed")],
-        vec![own, ("x-csrf-token", app.user(Role::Admin).csrf_token.as_str())],
+        vec![
+            own,
+            ("x-csrf-token", app.user(Role::Admin).csrf_token.as_str()),
+        ],
     ] {
         let mut request = key_request(&app);
         for (name, value) in &headers {
@@ -34,7 +37,9 @@ async fn sec_26_a_change_by_cookie_needs_our_origin_and_the_token() {
         let response = request.send().await;
         assert_eq!(response.status, 403, "{headers:?}: {}", response.text());
     }
-    let request = key_request(&app).header(own.0, own.1).header(token.0, token.1);
+    let request = key_request(&app)
+        .header(own.0, own.1)
+        .header(token.0, token.1);
     request.send().await.expect(201);
 }
 
@@ -43,18 +48,38 @@ async fn sec_26_the_cookie_reads_without_a_token_and_is_set_with_every_guard() {
     let app = TestApp::new().await;
     let viewer = app.user(Role::Viewer);
     let cookie = format!("__Host-mofang-session={}", viewer.token);
-    app.get("/v1/users/me").header("cookie", &cookie).send().await.expect(200);
+    app.get("/v1/users/me")
+        .header("cookie", &cookie)
+        .send()
+        .await
+        .expect(200);
 
     let body = json!({ "name": "viewer", "password": viewer.password() });
-    let session = app.post("/v1/sessions").json(&body).send().await.expect(201);
+    let session = app
+        .post("/v1/sessions")
+        .json(&body)
+        .send()
+        .await
+        .expect(201);
     let cookie = session.header("set-cookie");
     assert!(cookie.starts_with("__Host-mofang-session="), "{cookie}");
-    for attribute in ["; Path=/", "; Secure", "; HttpOnly", "; SameSite=Strict", "; Max-Age="] {
+    for attribute in [
+        "; Path=/",
+        "; Secure",
+        "; HttpOnly",
+        "; SameSite=Strict",
+        "; Max-Age=",
+    ] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     assert!(!cookie.contains("Domain"), "{cookie}");
     let token = session.json()["token"].as_str().unwrap().to_owned();
-    let ended = app.delete("/v1/sessions/current").bearer(&token).send().await.expect(204);
+    let ended = app
+        .delete("/v1/sessions/current")
+        .bearer(&token)
+        .send()
+        .await
+        .expect(204);
     assert!(ended.header("set-cookie").contains("Max-Age=0"));
 }
 
@@ -76,6 +101,9 @@ async fn sec_29_a_credential_in_the_url_is_none() {
     let app = TestApp::new().await;
     let key = &app.user(Role::Admin).key;
     for name in ["key", "token", "api_key", "access_token"] {
-        app.get(&format!("/v1/models?{name}={key}")).send().await.expect(401);
+        app.get(&format!("/v1/models?{name}={key}"))
+            .send()
+            .await
+            .expect(401);
     }
 }

@@ -23,18 +23,30 @@ async fn sec_1_sec_27_security_headers_are_on_every_response() {
         if status != 0 {
             assert_eq!(response.status, status, "{path}");
         }
-        assert_eq!(response.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(
+            response.header("x-content-type-options"),
+            "nosniff",
+            "{path}"
+        );
         assert_eq!(response.header("cache-control"), "no-store", "{path}");
         assert_eq!(response.header("referrer-policy"), "no-referrer", "{path}");
         assert_eq!(response.header("x-frame-options"), "DENY", "{path}");
         let hsts = response.header("strict-transport-security");
         assert_eq!(hsts, "max-age=31536000; includeSubDomains", "{path}");
         let policy = response.header("content-security-policy");
-        for part in ["default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ] {
             assert!(policy.contains(part), "{path}: {policy}");
         }
         let media_type = response.header("content-type");
-        assert!(media_type.ends_with("charset=utf-8"), "{path}: {media_type}");
+        assert!(
+            media_type.ends_with("charset=utf-8"),
+            "{path}: {media_type}"
+        );
         assert_eq!(response.header("x-request-id").len(), 36, "{path}");
         assert_eq!(response.header("server"), "", "{path}");
     }
@@ -65,7 +77,11 @@ async fn the_page_of_the_documents_is_whole_and_runs_no_inline_script() {
         assert_eq!(response.status, 200, "{file}");
         assert!(!response.body.is_empty(), "{file}");
     }
-    let script = app.get("/docs/swagger-initializer.js").bearer(admin).send().await;
+    let script = app
+        .get("/docs/swagger-initializer.js")
+        .bearer(admin)
+        .send()
+        .await;
     assert!(script.expect(200).text().contains("\"/openapi.json\""));
 }
 
@@ -73,10 +89,29 @@ async fn the_page_of_the_documents_is_whole_and_runs_no_inline_script() {
 async fn a_problem_names_its_request_and_nothing_of_the_inside() {
     let app = TestApp::new().await;
     let response = app.get("/v1/models").send().await.expect(401);
-    assert_eq!(response.header("content-type"), "application/problem+json; charset=utf-8");
+    assert_eq!(
+        response.header("content-type"),
+        "application/problem+json; charset=utf-8"
+    );
     assert!(response.header("www-authenticate").starts_with("Bearer"));
     let problem = response.json();
     assert_eq!(problem["status"], 401);
     assert_eq!(problem["code"], "unauthenticated");
     assert_eq!(problem["request_id"], response.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn sec_28_the_documents_are_open_to_this_machine_alone() {
+    let app = TestApp::new().await;
+    let stranger = "203.0.113.9".parse().unwrap();
+    for path in ["/docs/", "/openapi.json"] {
+        app.get(path).send().await.expect(200);
+        app.get(path)
+            .from_address(stranger)
+            .send()
+            .await
+            .expect(401);
+        let proxied = app.get(path).header("x-forwarded-for", "203.0.113.9");
+        proxied.send().await.expect(401);
+    }
 }

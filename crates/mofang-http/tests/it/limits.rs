@@ -14,7 +14,14 @@ async fn rel_7_a_caller_over_its_quota_gets_429_and_a_time_in_seconds() {
     let caller = &app.user(Role::Caller).token;
     let admin = &app.user(Role::Admin).token;
     let body = json!({ "name": "slow", "scopes": ["registry:read"], "requests_per_minute": 2 });
-    let key = app.post("/v1/keys").bearer(admin).json(&body).send().await.expect(201).json();
+    let key = app
+        .post("/v1/keys")
+        .bearer(admin)
+        .json(&body)
+        .send()
+        .await
+        .expect(201)
+        .json();
     let key = key["key"].as_str().unwrap();
     for _ in 0..2 {
         app.get("/v1/models").bearer(key).send().await.expect(200);
@@ -24,7 +31,11 @@ async fn rel_7_a_caller_over_its_quota_gets_429_and_a_time_in_seconds() {
     let seconds: u64 = refused.header("retry-after").parse().unwrap();
     assert!((1..=30).contains(&seconds), "{seconds}");
     // Others are not touched, and the time that was named is enough.
-    app.get("/v1/models").bearer(caller).send().await.expect(200);
+    app.get("/v1/models")
+        .bearer(caller)
+        .send()
+        .await
+        .expect(200);
     app.clock.advance(Duration::from_secs(seconds));
     app.get("/v1/models").bearer(key).send().await.expect(200);
 }
@@ -38,7 +49,14 @@ async fn rel_6_a_full_queue_gets_503_and_a_time_in_seconds() {
     let key = &app.user(Role::Caller).key;
     let input = json!({ "shape": [1, 8, 8], "data": vec![0.0; 64] });
     let body = json!({ "inputs": vec![input; 200] });
-    let answer = app.post(PATH).bearer(key).json(&body).send().await.expect(200).json();
+    let answer = app
+        .post(PATH)
+        .bearer(key)
+        .json(&body)
+        .send()
+        .await
+        .expect(200)
+        .json();
     let predictions = answer["predictions"].as_array().unwrap();
     let overloaded = predictions
         .iter()
@@ -62,8 +80,15 @@ async fn a_deadline_that_passed_gets_504() {
         .body("image/png", digit_png().unwrap());
     let response = request.send().await.expect(504);
     assert_eq!(response.json()["code"], "timeout");
-    let malformed = app.post(PATH).bearer(key).header("x-request-timeout-ms", "soon");
-    malformed.body("image/png", digit_png().unwrap()).send().await.expect(400);
+    let malformed = app
+        .post(PATH)
+        .bearer(key)
+        .header("x-request-timeout-ms", "soon");
+    malformed
+        .body("image/png", digit_png().unwrap())
+        .send()
+        .await
+        .expect(400);
 }
 
 #[tokio::test]
@@ -74,6 +99,12 @@ async fn more_inputs_than_the_limit_are_refused() {
     let key = &app.user(Role::Caller).key;
     let input = json!({ "shape": [1, 8, 8], "data": vec![0.0; 64] });
     let body = json!({ "inputs": vec![input; 3] });
-    let response = app.post(PATH).bearer(key).json(&body).send().await.expect(400);
+    let response = app
+        .post(PATH)
+        .bearer(key)
+        .json(&body)
+        .send()
+        .await
+        .expect(400);
     assert!(response.text().contains("at most 2"), "{}", response.text());
 }

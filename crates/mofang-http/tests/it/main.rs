@@ -6,6 +6,7 @@ mod authorization;
 mod bad_input;
 mod cookies;
 mod documents;
+mod evaluate;
 mod headers;
 mod limits;
 mod models;

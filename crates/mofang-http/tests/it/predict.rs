@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 const PATH: &str = "/v1/models/digits@production/predict";
 
 fn tensor() -> Vec<f32> {
-    (0..64_u8).map(|index| f32::from(index) / 32.0 - 1.0).collect()
+    (0..64_u8)
+        .map(|index| f32::from(index) / 32.0 - 1.0)
+        .collect()
 }
 
 fn classes(response: &TestResponse, index: usize) -> Vec<Value> {
@@ -27,17 +29,27 @@ async fn one_tensor_in_each_form_gives_the_same_answer() {
     let nested: Vec<&[f32]> = values.chunks(8).collect();
     let nested = json!({ "inputs": [{ "data": [nested] }], "top_k": 10 });
     let single = json!({ "shape": [1, 8, 8], "dtype": "f32", "data": tensor() });
-    let raw: Vec<u8> = tensor().iter().flat_map(|value| value.to_le_bytes()).collect();
+    let raw: Vec<u8> = tensor()
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
     let top_ten = format!("{PATH}?top_k=10");
     let answers = [
         post(PATH).json(&flat).send().await.expect(200),
         post(PATH).json(&nested).send().await.expect(200),
         post(&top_ten).json(&single).send().await.expect(200),
-        post(&top_ten).body("application/octet-stream", raw).send().await.expect(200),
+        post(&top_ten)
+            .body("application/octet-stream", raw)
+            .send()
+            .await
+            .expect(200),
     ];
     let first = classes(&answers[0], 0);
     assert_eq!(first.len(), 10);
-    let total: f64 = first.iter().map(|class| class["probability"].as_f64().unwrap()).sum();
+    let total: f64 = first
+        .iter()
+        .map(|class| class["probability"].as_f64().unwrap())
+        .sum();
     assert!((total - 1.0).abs() < 1e-5, "{total}");
     for answer in &answers {
         assert_eq!(classes(answer, 0), first);
@@ -59,12 +71,17 @@ async fn images_come_raw_or_in_a_form() {
     let mut form = Vec::new();
     form.extend(b"--x\r\ncontent-disposition: form-data; name=\"top_k\"\r\n\r\n2\r\n");
     for file in [png.as_slice(), b"no image", png.as_slice()] {
-        form.extend(b"--x\r\ncontent-disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\n");
+        form.extend(
+            b"--x\r\ncontent-disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\n",
+        );
         form.extend(file);
         form.extend(b"\r\n");
     }
     form.extend(b"--x--\r\n");
-    let request = app.post(PATH).bearer(&key).body("multipart/form-data; boundary=x", form);
+    let request = app
+        .post(PATH)
+        .bearer(&key)
+        .body("multipart/form-data; boundary=x", form);
     let answer = request.send().await.expect(200);
     let predictions = answer.json()["predictions"].as_array().unwrap().clone();
     assert_eq!(predictions.len(), 3);
@@ -81,14 +98,26 @@ async fn rel_17_a_bad_tensor_fails_alone() {
     let key = app.key(&[Scope::Infer], None).await.unwrap();
     let good = json!({ "shape": [1, 8, 8], "data": tensor() });
     let alone = json!({ "inputs": [good] });
-    let alone = app.post(PATH).bearer(&key).json(&alone).send().await.expect(200);
+    let alone = app
+        .post(PATH)
+        .bearer(&key)
+        .json(&alone)
+        .send()
+        .await
+        .expect(200);
     let mixed = json!({ "inputs": [
         good,
         { "shape": [1, 8, 7], "data": vec![0.0; 56] },
         { "shape": [1, 8, 8], "data": vec![1e39; 64] },
         good,
     ] });
-    let answer = app.post(PATH).bearer(&key).json(&mixed).send().await.expect(200);
+    let answer = app
+        .post(PATH)
+        .bearer(&key)
+        .json(&mixed)
+        .send()
+        .await
+        .expect(200);
     assert_eq!(classes(&answer, 0), classes(&alone, 0));
     assert_eq!(classes(&answer, 3), classes(&alone, 0));
     for index in [1, 2] {
@@ -105,9 +134,14 @@ async fn moving_an_alias_moves_the_traffic() {
     let image = digit_png().unwrap();
     for version in [1, 2, 1] {
         let body = json!({ "version": version });
-        let alias = app.put("/v1/models/digits/aliases/production").bearer(editor);
+        let alias = app
+            .put("/v1/models/digits/aliases/production")
+            .bearer(editor);
         alias.json(&body).send().await.expect(200);
-        let request = app.post(PATH).bearer(editor).body("image/png", image.clone());
+        let request = app
+            .post(PATH)
+            .bearer(editor)
+            .body("image/png", image.clone());
         assert_eq!(request.send().await.expect(200).json()["version"], version);
     }
 }
@@ -121,18 +155,35 @@ async fn use_is_counted_by_key_and_version() {
         { "shape": [2], "data": [0, 0] },
     ] });
     for _ in 0..3 {
-        app.post(PATH).bearer(&caller.key).json(&body).send().await.expect(200);
+        app.post(PATH)
+            .bearer(&caller.key)
+            .json(&body)
+            .send()
+            .await
+            .expect(200);
     }
     let admin = &app.user(Role::Admin).key;
-    let metrics = app.get("/metrics").bearer(admin).send().await.expect(200).text();
-    let labels = format!("caller=\"key:{}\",model=\"digits\",version=\"1\"", caller.key_id);
+    let metrics = app
+        .get("/metrics")
+        .bearer(admin)
+        .send()
+        .await
+        .expect(200)
+        .text();
+    let labels = format!(
+        "caller=\"key:{}\",model=\"digits\",version=\"1\"",
+        caller.key_id
+    );
     for line in [
         format!("mofang_usage_requests_total{{{labels}}} 3"),
         format!("mofang_usage_inputs_total{{{labels}}} 6"),
         format!("mofang_usage_failed_inputs_total{{{labels}}} 3"),
         "mofang_serving_successes_total{model=\"digits\",version=\"1\"} 3".to_owned(),
     ] {
-        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
+        assert!(
+            metrics.lines().any(|found| found == line),
+            "{line} is not in\n{metrics}"
+        );
     }
     assert!(!metrics.contains(&caller.key), "a key is in the figures");
 }

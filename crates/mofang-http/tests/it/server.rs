@@ -39,15 +39,25 @@ async fn rel_5_rel_23_slow_headers_are_cut_and_others_are_served() {
         slow.push(stream);
     }
     let mut quick = TcpStream::connect(server.address).await.unwrap();
-    quick.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    quick
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let answer = read_all(&mut quick).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    assert!(!answer.to_ascii_lowercase().contains("\r\nserver:"), "{answer}");
+    assert!(
+        !answer.to_ascii_lowercase().contains("\r\nserver:"),
+        "{answer}"
+    );
     for stream in &mut slow {
         let answer = read_all(stream).await;
         assert!(!answer.contains("200 OK"), "{answer}");
     }
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        start.elapsed()
+    );
     server.stop().await;
 }
 
@@ -67,7 +77,11 @@ async fn rel_5_a_body_that_stops_is_given_up() {
     let start = now();
     let answer = read_all(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        start.elapsed()
+    );
     server.stop().await;
 }
 
@@ -114,5 +128,8 @@ async fn rel_14_what_runs_at_shutdown_ends_and_nothing_new_begins() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert_eq!(read_all(&mut idle).await, "");
     assert_eq!(server.stop().await.cut_connections, 0);
-    assert!(TcpStream::connect(address).await.is_err(), "the listener is open still");
+    assert!(
+        TcpStream::connect(address).await.is_err(),
+        "the listener is open still"
+    );
 }
