@@ -1,1 +1,49 @@
 //! Recipes, the trainer, checkpoints, evaluation and reports.
+//!
+//! [`train`] runs a [`Recipe`] over a dataset and gives weights, their [`Evaluation`] on the test
+//! split and a [`Report`]. A run that is killed at any instant goes on from its newest checkpoint to
+//! the same bits (TRUST REL-1). This crate knows no registry, user or protocol: whether a run is
+//! published is decided above it, by [`GateResult`].
+//!
+//! # To add a metric
+#![doc = include_str!("../../../docs/adding-a-metric.md")]
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "counts of examples and steps are far below 2^52"
+)]
+
+mod checkpoint;
+mod early_stopping;
+mod error;
+mod evaluation;
+mod exact;
+mod files;
+mod gate;
+mod loss;
+pub mod lr_schedule;
+pub mod metrics;
+mod metrics_log;
+pub mod optimizer;
+pub mod recipe;
+mod report;
+mod run_state;
+mod stop_reason;
+mod trainer;
+
+pub use checkpoint::CheckpointError;
+pub use early_stopping::Best;
+pub use error::TrainError;
+pub use evaluation::{
+    ClassEvaluation, EvaluateError, EvaluateSettings, Evaluation, InferFailure, Mistake, evaluate,
+};
+pub use files::FileError;
+pub use gate::{Demand, GateCheck, GateResult};
+pub use metrics_log::StepRecord;
+pub use recipe::{RECIPE_FORMAT_VERSION, Recipe, RecipeError};
+pub use report::Report;
+pub use run_state::EpochRecord;
+pub use stop_reason::StopReason;
+pub use trainer::{
+    EpochProgress, NoObserver, Resume, RunStatus, TrainObserver, TrainOutcome, TrainRequest,
+    TrainStart, train,
+};

@@ -1,0 +1,123 @@
+//! What can go wrong with a run.
+
+use std::path::PathBuf;
+
+use mofang_data::DataError;
+use mofang_nn::NnError;
+use mofang_types::{ArtifactDigest, Coded, ErrorCode};
+
+use crate::checkpoint::CheckpointError;
+use crate::evaluation::EvaluateError;
+use crate::files::FileError;
+use crate::recipe::RecipeError;
+
+/// What can go wrong with a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The recipe cannot be run.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The dataset or the pipeline is at fault.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The network or its weights are at fault.
+    #[error(transparent)]
+    Network(#[from] NnError),
+    /// A checkpoint could not be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A file of the run could not be written or read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The model could not be judged.
+    #[error("failed to evaluate: {0}")]
+    Evaluate(#[from] EvaluateError),
+    /// A number became NaN or infinite.
+    #[error(
+        "the run diverged at step {step}: {what} is not finite (NaN or infinity); {}; \
+         a lower learning rate or clip_norm may help", where_to_go_on(*.last_checkpoint)
+    )]
+    Diverged {
+        /// The step, counted from 1.
+        step: u64,
+        /// Which number.
+        what: &'static str,
+        /// The step of the newest checkpoint.
+        last_checkpoint: Option<u64>,
+    },
+    /// The run was started with another recipe.
+    #[error(
+        "the run in {run_dir} was started with another recipe (digest {run}, this one has {recipe}); start a new run"
+    )]
+    WrongRecipe {
+        /// The run's folder.
+        run_dir: PathBuf,
+        /// The digest of its recipe.
+        run: String,
+        /// The digest of the recipe at hand.
+        recipe: String,
+    },
+    /// The dataset is not the one that the run was started with.
+    #[error(
+        "the {split} split has changed since the run was started (digest {now}, then {then}); start a new run"
+    )]
+    DatasetChanged {
+        /// The split.
+        split: String,
+        /// Its digest now.
+        now: ArtifactDigest,
+        /// Its digest at the start.
+        then: ArtifactDigest,
+    },
+    /// A fresh run in a folder that has a run.
+    #[error("{0} has checkpoints of a run; resume it or take another folder")]
+    NotEmpty(PathBuf),
+    /// The recipe steers by a validation split that the dataset lacks.
+    #[error(
+        "the recipe steers by the validation split, and the dataset \"{0}\" has none; set [data.split] validation_fraction"
+    )]
+    NoValidation(String),
+    /// The recipe begins with weights that were not given.
+    #[error("the recipe begins with the weights of \"{0}\", which were not given")]
+    MissingInitialWeights(String),
+    /// A checkpoint belongs to another network.
+    #[error("the checkpoint at step {step} does not fit the network: it lacks {name}")]
+    CheckpointDoesNotFit {
+        /// The checkpoint's step.
+        step: u64,
+        /// The parameter.
+        name: String,
+    },
+    /// There is nothing to learn from.
+    #[error("the train split of \"{0}\" gives no batch; lower batch_size or leave drop_last out")]
+    NoBatch(String),
+}
+
+fn where_to_go_on(step: Option<u64>) -> String {
+    step.map_or_else(
+        || "there is no checkpoint yet".to_owned(),
+        |step| format!("the last good checkpoint is that of step {step}"),
+    )
+}
+
+impl Coded for TrainError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Recipe(error) => error.code(),
+            Self::Data(error) => error.code(),
+            Self::Network(error) => error.code(),
+            Self::Checkpoint(error) => error.code(),
+            Self::File(error) => error.code(),
+            Self::Evaluate(error) => error.code(),
+            Self::Diverged { .. }
+            | Self::NoValidation(_)
+            | Self::MissingInitialWeights(_)
+            | Self::NoBatch(_) => ErrorCode::InvalidInput,
+            Self::WrongRecipe { .. }
+            | Self::DatasetChanged { .. }
+            | Self::NotEmpty(_)
+            | Self::CheckpointDoesNotFit { .. } => ErrorCode::Conflict,
+        }
+    }
+}

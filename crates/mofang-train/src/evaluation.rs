@@ -1,0 +1,295 @@
+//! Judges a model on a split.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mofang_data::{CompiledPipeline, DataError, DataLoader, LoaderSettings, Split};
+use mofang_types::{ArtifactDigest, Coded, ErrorCode, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::{self, ConfusionMatrix, Outcomes, OutcomesError};
+
+/// What a model failed with; the caller's own error.
+pub type InferFailure = Box<dyn Coded + Send + Sync>;
+
+/// How good a model is on a split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The SHA-256 of the split.
+    pub split_digest: ArtifactDigest,
+    /// How many examples it has.
+    pub examples: usize,
+    /// Every metric's values, by name.
+    pub metrics: BTreeMap<String, f64>,
+    /// The numbers of each class, in the order of the labels.
+    pub classes: Vec<ClassEvaluation>,
+    /// Which classes were taken for which.
+    pub confusion: ConfusionMatrix,
+    /// The surest mistakes, surest first.
+    pub most_confused: Vec<Mistake>,
+}
+
+/// How good a model is on a class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassEvaluation {
+    /// The class.
+    pub label: String,
+    /// How many examples are of it.
+    pub support: u64,
+    /// Of what was taken for it, the share that is of it.
+    pub precision: f64,
+    /// Of what is of it, the share that was taken for it.
+    pub recall: f64,
+    /// The harmonic mean of both.
+    pub f1: f64,
+}
+
+/// An example that was taken for something else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mistake {
+    /// Where it stands in the split.
+    pub index: usize,
+    /// Where it stands in its source.
+    pub id: String,
+    /// What it is.
+    pub label: String,
+    /// What it was taken for.
+    pub predicted: String,
+    /// How sure the model was, 0 to 1.
+    pub probability: f64,
+}
+
+/// How an evaluation is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvaluateSettings {
+    /// Examples that go through the model together, at least 1.
+    pub batch_size: usize,
+    /// How many of the surest mistakes are listed.
+    pub most_confused: usize,
+    /// Threads that prepare examples, at least 1.
+    pub loader_threads: usize,
+}
+
+impl Default for EvaluateSettings {
+    fn default() -> Self {
+        Self {
+            batch_size: 256,
+            most_confused: 24,
+            loader_threads: 1,
+        }
+    }
+}
+
+/// Why a model could not be judged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvaluateError {
+    /// An example could not be prepared.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The model failed.
+    #[error("the model failed: {0}")]
+    Infer(InferFailure),
+    /// The model's output cannot be judged.
+    #[error(transparent)]
+    Outcomes(#[from] OutcomesError),
+}
+
+impl Coded for EvaluateError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Data(error) => error.code(),
+            Self::Infer(error) => error.code(),
+            Self::Outcomes(error) => error.code(),
+        }
+    }
+}
+
+/// Judges the model behind `infer`, which takes `[batch, channels, height, width]` and gives logits
+/// `[batch, classes]`, on every example of `split`, prepared by `pipeline`.
+///
+/// # Errors
+/// When an example cannot be prepared, the model fails, or its output is not finite or of another
+/// shape.
+pub fn evaluate(
+    split: &Arc<Split>,
+    pipeline: &CompiledPipeline,
+    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
+    labels: &[String],
+    settings: &EvaluateSettings,
+) -> Result<Evaluation, EvaluateError> {
+    let outcomes = outcomes_of(split, pipeline, infer, labels.len(), settings)?;
+    Ok(Evaluation::new(
+        split,
+        &outcomes,
+        labels,
+        settings.most_confused,
+    ))
+}
+
+/// Runs the model over the split.
+pub(crate) fn outcomes_of(
+    split: &Arc<Split>,
+    pipeline: &CompiledPipeline,
+    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
+    classes: usize,
+    settings: &EvaluateSettings,
+) -> Result<Outcomes, EvaluateError> {
+    let loader = DataLoader::new(
+        Arc::clone(split),
+        Arc::new(pipeline.clone()),
+        LoaderSettings {
+            batch_size: settings.batch_size.max(1),
+            threads: settings.loader_threads.max(1),
+            ..LoaderSettings::default()
+        },
+    )?;
+    collect(&loader, infer, classes)
+}
+
+/// Runs the model over everything that the loader gives.
+pub(crate) fn collect(
+    loader: &DataLoader,
+    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
+    classes: usize,
+) -> Result<Outcomes, EvaluateError> {
+    let mut logits = Vec::new();
+    let mut truth = Vec::new();
+    for batch in loader.epoch(0, 0) {
+        let batch = batch?;
+        let output = infer(&batch.images).map_err(EvaluateError::Infer)?;
+        truth.extend(batch.labels);
+        logits.extend_from_slice(output.data());
+    }
+    Ok(Outcomes::from_logits(&logits, &truth, classes)?)
+}
+
+impl Evaluation {
+    fn new(split: &Split, outcomes: &Outcomes, labels: &[String], mistakes_max: usize) -> Self {
+        let confusion = outcomes.confusion().clone();
+        let classes = labels
+            .iter()
+            .enumerate()
+            .map(|(class, label)| ClassEvaluation {
+                label: label.clone(),
+                support: confusion.support(class),
+                precision: confusion.precision(class),
+                recall: confusion.recall(class),
+                f1: confusion.f1(class),
+            })
+            .collect();
+        Self {
+            split_digest: split.digest(),
+            examples: outcomes.len(),
+            metrics: metrics::compute_all(outcomes),
+            classes,
+            confusion,
+            most_confused: most_confused(split, outcomes, labels, mistakes_max),
+        }
+    }
+}
+
+fn most_confused(
+    split: &Split,
+    outcomes: &Outcomes,
+    labels: &[String],
+    count: usize,
+) -> Vec<Mistake> {
+    let name = |class: usize| labels.get(class).cloned().unwrap_or_default();
+    let truth = outcomes.labels().iter().zip(outcomes.predicted());
+    let mut mistakes: Vec<Mistake> = truth
+        .zip(outcomes.rows())
+        .zip(split.examples())
+        .enumerate()
+        .filter(|(_, (((label, predicted), _), _))| label != predicted)
+        .map(|(index, (((label, predicted), row), example))| Mistake {
+            index,
+            id: example.id.clone(),
+            label: name(*label),
+            predicted: name(*predicted),
+            probability: row.get(*predicted).copied().unwrap_or(0.0),
+        })
+        .collect();
+    // Stable, so that equally sure ones keep the order of the split.
+    mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    mistakes.truncate(count);
+    mistakes
+}
+
+#[cfg(test)]
+mod tests {
+    use mofang_data::{Example, Pipeline, Pixels, RawExample};
+    use serde_json::json;
+
+    use super::*;
+
+    fn split() -> Arc<Split> {
+        let examples = (0..7_u8)
+            .map(|value| Example {
+                id: format!("e{value}"),
+                input: RawExample::Pixels(Pixels::new(1, 1, 1, vec![value]).unwrap()),
+                label: usize::from(value % 2),
+            })
+            .collect();
+        Arc::new(Split::new(examples))
+    }
+
+    fn run(
+        infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
+    ) -> Result<Evaluation, EvaluateError> {
+        let labels = ["even".to_owned(), "odd".to_owned()];
+        let pipeline = Pipeline::from_json(&json!({
+            "transforms": [],
+            "decoders": [{"type": "softmax"}, {"type": "top_k", "k": 1}, {"type": "labels"}],
+        }))
+        .unwrap()
+        .compile(&labels)
+        .unwrap();
+        let settings = EvaluateSettings {
+            batch_size: 3,
+            ..EvaluateSettings::default()
+        };
+        evaluate(&split(), &pipeline, infer, &labels, &settings)
+    }
+
+    #[test]
+    fn a_split_is_judged_in_batches_and_mistakes_are_listed_surest_first() {
+        let evaluation = run(&mut |batch| {
+            // "Odd", the surer the brighter.
+            let logits = batch
+                .data()
+                .iter()
+                .flat_map(|value| [0.0, 1.0 + value])
+                .collect();
+            Ok(Tensor::new(vec![batch.data().len(), 2], logits).unwrap())
+        })
+        .unwrap();
+        assert_eq!(evaluation.confusion.counts, [[0, 4], [0, 3]]);
+        assert!((evaluation.metrics["accuracy"] - 3.0 / 7.0).abs() < 1e-12);
+        let ids: Vec<&str> = evaluation
+            .most_confused
+            .iter()
+            .map(|m| m.id.as_str())
+            .collect();
+        assert_eq!(ids, ["e6", "e4", "e2", "e0"]);
+        assert_eq!(evaluation.classes[1].support, 3);
+    }
+
+    #[test]
+    fn a_model_that_fails_or_gives_nonsense_is_not_judged() {
+        let empty = || Tensor::new(vec![0], vec![]).unwrap();
+        let error = run(&mut |_| Err(Box::new(OutcomesError::Empty))).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidInput);
+        assert!(matches!(error, EvaluateError::Infer(_)));
+        assert!(matches!(
+            run(&mut |_| Ok(empty())),
+            Err(EvaluateError::Outcomes(_))
+        ));
+        let error = run(&mut |batch| {
+            let count = batch.data().len();
+            Ok(Tensor::new(vec![count, 2], vec![f32::NAN; 2 * count]).unwrap())
+        })
+        .unwrap_err();
+        assert!(error.to_string().contains("not finite"), "{error}");
+    }
+}

@@ -1,0 +1,151 @@
+//! Cross-entropy of softmax with label smoothing: Szegedy et al. 2015, <https://arxiv.org/abs/1512.00567>, section 7.
+//!
+//! Loss, accuracy and the gradient by the logits are computed together on the host, from the one
+//! copy of the logits that the loop reads anyway; autodiff carries the gradient on from there.
+
+use crate::metrics::first_largest;
+
+/// The loss of a batch and what goes with it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BatchLoss {
+    /// The mean over the batch.
+    pub(crate) loss: f64,
+    /// How many examples' largest logit is the true class.
+    pub(crate) correct: u64,
+    /// The gradient of the mean loss by each logit `[batch, classes]`.
+    pub(crate) gradient: Vec<f32>,
+}
+
+/// `torch.nn.CrossEntropyLoss` with its `label_smoothing`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CrossEntropy {
+    /// The share of the target that is spread evenly over all classes.
+    pub(crate) label_smoothing: f64,
+}
+
+impl CrossEntropy {
+    /// For logits `[batch, classes]`, row-major. A NaN among them makes the loss NaN.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "gradients are f32 like the logits"
+    )]
+    pub(crate) fn of(self, logits: &[f32], labels: &[usize], classes: usize) -> BatchLoss {
+        let batch = labels.len().max(1) as f64;
+        let spread = self.label_smoothing / classes.max(1) as f64;
+        let mut gradient = Vec::with_capacity(logits.len());
+        let mut exponentials = vec![0.0_f64; classes];
+        let (mut loss, mut correct) = (0.0, 0);
+        for (row, label) in logits.chunks_exact(classes.max(1)).zip(labels) {
+            let largest = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            let mut sum = 0.0;
+            let mut shifted_sum = 0.0;
+            for (exponential, logit) in exponentials.iter_mut().zip(row) {
+                let shifted = f64::from(*logit) - largest;
+                *exponential = shifted.exp();
+                sum += *exponential;
+                shifted_sum += shifted;
+            }
+            let own = row
+                .get(*label)
+                .map_or(f64::NAN, |logit| f64::from(*logit) - largest);
+            // -Σ target · ln p with ln p = shifted - ln sum and a target that sums to 1.
+            loss += sum.ln() - (1.0 - self.label_smoothing) * own - spread * shifted_sum;
+            correct += u64::from(first_largest(row) == *label);
+            gradient.extend(exponentials.iter().enumerate().map(|(class, exponential)| {
+                let kept = if class == *label {
+                    1.0 - self.label_smoothing
+                } else {
+                    0.0
+                };
+                ((exponential / sum - kept - spread) / batch) as f32
+            }));
+        }
+        BatchLoss {
+            loss: loss / batch,
+            correct,
+            gradient,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mofang_types::testing::assert_close;
+
+    use super::*;
+
+    const LOGITS: [f32; 6] = [0.5, -1.25, 2.0, 1.5, 0.25, -0.75];
+
+    #[test]
+    fn loss_and_gradient_are_those_of_pytorch() {
+        // torch 2.15, double: F.cross_entropy(logits, [2, 1], label_smoothing=s) and its backward.
+        for (smoothing, loss, gradient) in REFERENCE {
+            let result = CrossEntropy {
+                label_smoothing: smoothing,
+            }
+            .of(&LOGITS, &[2, 1], 3);
+            assert!(
+                (result.loss - loss).abs() < 1e-7,
+                "{smoothing}: {}",
+                result.loss
+            );
+            assert_close(&result.gradient, &gradient, 1e-6);
+            assert_eq!(result.correct, 1);
+        }
+    }
+
+    /// Smoothing, loss and gradient.
+    const REFERENCE: [(f64, f64, [f32; 6]); 2] = [
+        (
+            0.0,
+            0.906_647_296_254_628_4,
+            [
+                0.088_410_09,
+                0.015_363_37,
+                -0.103_773_46,
+                0.359_220_17,
+                -0.397_081_7,
+                0.037_861_53,
+            ],
+        ),
+        (
+            0.1,
+            0.981_647_296_254_628_4,
+            [
+                0.071_743_42,
+                -0.001_303_3,
+                -0.070_440_13,
+                0.342_553_5,
+                -0.363_748_37,
+                0.021_194_86,
+            ],
+        ),
+    ];
+
+    #[test]
+    fn the_gradient_is_the_slope_of_the_loss() {
+        let loss = CrossEntropy {
+            label_smoothing: 0.2,
+        };
+        let whole = loss.of(&LOGITS, &[0, 2], 3);
+        for index in 0..LOGITS.len() {
+            let moved = |by: f32| {
+                let mut logits = LOGITS;
+                logits[index] += by;
+                loss.of(&logits, &[0, 2], 3).loss
+            };
+            let slope = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+            assert!((slope - f64::from(whole.gradient[index])).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn a_nan_or_an_infinity_shows_in_the_loss() {
+        let loss = CrossEntropy {
+            label_smoothing: 0.0,
+        };
+        for wrong in [f32::NAN, f32::INFINITY] {
+            assert!(!loss.of(&[0.0, wrong], &[0], 2).loss.is_finite());
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Log loss (cross-entropy).
+
+use super::{Metric, MetricValue, Outcomes};
+
+/// The mean of −ln p(true class), with p kept above the smallest double so that it stays finite.
+#[derive(Debug)]
+pub(super) struct LogLoss;
+
+impl Metric for LogLoss {
+    fn name(&self) -> &'static str {
+        "log_loss"
+    }
+
+    fn summary(&self) -> &'static str {
+        "the mean of -ln of the probability of the true class"
+    }
+
+    fn values(&self) -> &'static [MetricValue] {
+        const { &[MetricValue::lower("log_loss")] }
+    }
+
+    fn compute(&self, outcomes: &Outcomes) -> Vec<(&'static str, f64)> {
+        let sum: f64 = outcomes
+            .rows()
+            .zip(outcomes.labels())
+            .filter_map(|(row, label)| row.get(*label))
+            // scikit-learn keeps probabilities in [ε, 1 − ε] with the ε of their type.
+            .map(|p| -p.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln())
+            .sum();
+        vec![("log_loss", sum / outcomes.len() as f64)]
+    }
+}

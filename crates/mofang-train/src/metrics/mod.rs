@@ -1,0 +1,191 @@
+//! How good answers are: one file per metric, and [`all`] lists them.
+//!
+//! Every metric is computed from the same [`Outcomes`] and agrees with scikit-learn
+//! (`tests/golden/make_metrics.py`). See `docs/adding-a-metric.md`.
+
+mod accuracy;
+mod calibration_error;
+mod confusion_matrix;
+mod f1;
+mod log_loss;
+mod outcomes;
+mod precision;
+mod recall;
+mod roc_auc;
+mod top_k_accuracy;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use mofang_types::closest;
+
+pub use confusion_matrix::{Averages, ConfusionMatrix};
+pub(crate) use outcomes::first_largest;
+pub use outcomes::{Outcomes, OutcomesError};
+
+use accuracy::Accuracy;
+use calibration_error::CalibrationError;
+use f1::F1;
+use log_loss::LogLoss;
+use precision::Precision;
+use recall::Recall;
+use roc_auc::RocAuc;
+use top_k_accuracy::TopKAccuracy;
+
+/// A number that a metric gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricValue {
+    /// Its name in reports, gates and rules, e.g. `f1_macro`.
+    pub name: &'static str,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+}
+
+impl MetricValue {
+    /// A value of which more is better.
+    const fn higher(name: &'static str) -> Self {
+        Self {
+            name,
+            higher_is_better: true,
+        }
+    }
+
+    /// A value of which less is better.
+    const fn lower(name: &'static str) -> Self {
+        Self {
+            name,
+            higher_is_better: false,
+        }
+    }
+
+    /// Whether `value` is better than `other` by more than `min_delta`; a NaN is never better.
+    pub fn is_better(&self, value: f64, other: f64, min_delta: f64) -> bool {
+        if self.higher_is_better {
+            value > other + min_delta
+        } else {
+            value < other - min_delta
+        }
+    }
+
+    /// Whether `value` is as good as `bound` or better; a NaN is not.
+    pub fn reaches(&self, value: f64, bound: f64) -> bool {
+        if self.higher_is_better {
+            value >= bound
+        } else {
+            value <= bound
+        }
+    }
+}
+
+/// A measure of how good answers are.
+pub trait Metric: fmt::Debug + Send + Sync {
+    /// The name of the metric.
+    fn name(&self) -> &'static str;
+
+    /// What it measures, in one line.
+    fn summary(&self) -> &'static str;
+
+    /// The numbers that it gives.
+    fn values(&self) -> &'static [MetricValue];
+
+    /// The numbers for these outcomes, by name; one that is not defined for them is left out.
+    fn compute(&self, outcomes: &Outcomes) -> Vec<(&'static str, f64)>;
+}
+
+/// Every metric, alphabetically.
+pub fn all() -> &'static [&'static dyn Metric] {
+    &[
+        &Accuracy,
+        &CalibrationError,
+        &F1,
+        &LogLoss,
+        &Precision,
+        &Recall,
+        &RocAuc,
+        &TopKAccuracy,
+    ]
+}
+
+/// The value of this name, of whichever metric gives it.
+///
+/// # Errors
+/// A hint at what could have been meant, when there is none.
+pub fn find_value(name: &str) -> Result<MetricValue, String> {
+    let values = || all().iter().flat_map(|metric| metric.values());
+    values()
+        .copied()
+        .find(|value| value.name == name)
+        .ok_or_else(|| match closest(name, values().map(|value| value.name)) {
+            Some(meant) => format!("there is no metric \"{name}\"; did you mean \"{meant}\"?"),
+            None => {
+                let names: Vec<&str> = values().map(|value| value.name).collect();
+                format!(
+                    "there is no metric \"{name}\"; there are {}",
+                    names.join(", ")
+                )
+            }
+        })
+}
+
+/// Every value of every metric for these outcomes.
+pub fn compute_all(outcomes: &Outcomes) -> BTreeMap<String, f64> {
+    all()
+        .iter()
+        .flat_map(|metric| metric.compute(outcomes))
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_alphabetical_and_every_value_has_one_name() {
+        let names: Vec<&str> = all().iter().map(|metric| metric.name()).collect();
+        assert!(names.is_sorted(), "{names:?}");
+        let mut values: Vec<&str> = all()
+            .iter()
+            .flat_map(|metric| metric.values())
+            .map(|value| value.name)
+            .collect();
+        let count = values.len();
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values.len(), count);
+    }
+
+    #[test]
+    fn every_metric_gives_the_values_that_it_declares() {
+        let logits: Vec<f32> = (0_u8..60).map(|i| f32::from(i * 7 % 11)).collect();
+        let labels: Vec<usize> = (0..10).map(|i| i % 6).collect();
+        let outcomes = Outcomes::from_logits(&logits, &labels, 6).unwrap();
+        for metric in all() {
+            let given: Vec<&str> = metric
+                .compute(&outcomes)
+                .iter()
+                .map(|(name, _)| *name)
+                .collect();
+            let declared: Vec<&str> = metric.values().iter().map(|value| value.name).collect();
+            assert_eq!(given, declared, "{}", metric.name());
+        }
+    }
+
+    #[test]
+    fn an_unknown_value_gets_a_suggestion() {
+        assert!(find_value("acuracy").unwrap_err().contains("\"accuracy\""));
+        assert!(find_value("zzzzzz").unwrap_err().contains("log_loss"));
+        assert!(!find_value("log_loss").unwrap().higher_is_better);
+    }
+
+    #[test]
+    fn better_and_reached_follow_the_direction_and_a_nan_is_neither() {
+        let (up, down) = (MetricValue::higher("a"), MetricValue::lower("b"));
+        assert!(up.is_better(0.9, 0.8, 0.0) && !up.is_better(0.9, 0.8, 0.2));
+        assert!(down.is_better(0.1, 0.2, 0.0) && !down.is_better(0.2, 0.1, 0.0));
+        assert!(up.reaches(0.9, 0.9) && down.reaches(0.9, 0.9));
+        for value in [up, down] {
+            assert!(!value.is_better(f64::NAN, 0.5, 0.0) && !value.reaches(f64::NAN, 0.5));
+        }
+    }
+}

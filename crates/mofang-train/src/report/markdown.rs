@@ -1,0 +1,158 @@
+//! The report for people.
+
+use std::fmt::Write as _;
+
+use mofang_data::SplitName;
+
+use super::facts::{RunFacts, reason_name};
+use crate::StopReason;
+use crate::evaluation::Evaluation;
+use crate::gate::GateResult;
+
+/// The report as Markdown.
+pub(super) fn write(
+    facts: &RunFacts<'_>,
+    reason: &StopReason,
+    evaluation: Option<&Evaluation>,
+    gate: &GateResult,
+) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_all(&mut text, facts, reason, evaluation, gate);
+    text
+}
+
+fn write_all(
+    out: &mut String,
+    facts: &RunFacts<'_>,
+    reason: &StopReason,
+    evaluation: Option<&Evaluation>,
+    gate: &GateResult,
+) -> std::fmt::Result {
+    let recipe = facts.recipe;
+    writeln!(out, "# {}: run {}\n", recipe.model.name, facts.run_id)?;
+    if !recipe.model.description.is_empty() {
+        writeln!(out, "{}\n", recipe.model.description)?;
+    }
+    writeln!(
+        out,
+        "Ended after {} steps in {:.1} s: {reason}.\n",
+        facts.state.step,
+        facts.state.elapsed_ms as f64 / 1000.0
+    )?;
+    match gate.refusal() {
+        Some(refusal) => writeln!(out, "**Not published on its own:** {refusal}.\n")?,
+        None if gate.checks.is_empty() => {}
+        None => {
+            for check in &gate.checks {
+                writeln!(out, "- {check}")?;
+            }
+            writeln!(out)?;
+        }
+    }
+    write_evaluation(out, evaluation)?;
+    write_epochs(out, facts)?;
+    write_data(out, facts)?;
+    writeln!(out, "## How to repeat it\n")?;
+    writeln!(out, "| | |\n| --- | --- |")?;
+    writeln!(
+        out,
+        "| architecture | {} ({} parameters) |",
+        recipe.architecture.name, facts.parameters
+    )?;
+    writeln!(out, "| recipe | `{}` |", recipe.digest())?;
+    writeln!(out, "| weights | `{}` |", facts.weights_digest)?;
+    writeln!(out, "| seed | {} |", facts.state.seed)?;
+    writeln!(out, "| threads | {} |", facts.state.compute_threads)?;
+    writeln!(out, "| mofang | {} |", env!("CARGO_PKG_VERSION"))
+}
+
+fn write_evaluation(out: &mut String, evaluation: Option<&Evaluation>) -> std::fmt::Result {
+    let Some(evaluation) = evaluation else {
+        return writeln!(out, "The dataset has no test split; nothing was judged.\n");
+    };
+    writeln!(out, "## Test split ({} examples)\n", evaluation.examples)?;
+    writeln!(out, "| metric | value |\n| --- | ---: |")?;
+    for (name, value) in &evaluation.metrics {
+        writeln!(out, "| {name} | {value:.4} |")?;
+    }
+    writeln!(
+        out,
+        "\n| class | examples | precision | recall | F1 |\n| --- | ---: | ---: | ---: | ---: |"
+    )?;
+    for class in &evaluation.classes {
+        writeln!(
+            out,
+            "| {} | {} | {:.4} | {:.4} | {:.4} |",
+            cell(&class.label),
+            class.support,
+            class.precision,
+            class.recall,
+            class.f1
+        )?;
+    }
+    writeln!(out, "\n![confusion matrix](confusion.svg)\n")?;
+    writeln!(
+        out,
+        "The surest mistakes:\n\n![most confused examples](most_confused.svg)\n"
+    )
+}
+
+fn write_epochs(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
+    writeln!(out, "## Training\n\n![loss](loss.svg)\n")?;
+    writeln!(
+        out,
+        "| epoch | loss | accuracy | validation loss | validation accuracy | learning rate | s |"
+    )?;
+    writeln!(out, "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
+    for epoch in &facts.state.history {
+        let validation = |name: &str| {
+            let value = epoch.validation.get(name);
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
+        };
+        writeln!(
+            out,
+            "| {} | {:.4} | {:.4} | {} | {} | {:.3e} | {:.1} |",
+            epoch.epoch,
+            epoch.loss,
+            epoch.accuracy,
+            validation("log_loss"),
+            validation("accuracy"),
+            epoch.learning_rate,
+            epoch.elapsed_ms as f64 / 1000.0
+        )?;
+    }
+    if let Some(best) = &facts.state.early_stopping.best {
+        let monitor = &facts.recipe.train.monitor;
+        writeln!(
+            out,
+            "\nBest epoch by {monitor} on the validation split: {} ({:.4}).",
+            best.epoch, best.value
+        )?;
+    }
+    writeln!(out)
+}
+
+fn write_data(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
+    writeln!(out, "## Data: {}\n", cell(&facts.dataset.entry.title))?;
+    writeln!(out, "| split | examples | SHA-256 |\n| --- | ---: | --- |")?;
+    for name in SplitName::ALL {
+        if let Some(split) = facts.dataset.splits.get(&name) {
+            writeln!(out, "| {name} | {} | `{}` |", split.len(), split.digest())?;
+        }
+    }
+    let removed = facts.dataset.cleaning.counts();
+    if removed.is_empty() {
+        return writeln!(out, "\nCleaning removed nothing.\n");
+    }
+    let removed: Vec<String> = removed
+        .into_iter()
+        .map(|(reason, count)| format!("{} {count}", reason_name(reason)))
+        .collect();
+    writeln!(out, "\nCleaning removed: {}.\n", removed.join(", "))
+}
+
+/// Text that cannot break out of a table's cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+}

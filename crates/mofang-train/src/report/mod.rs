@@ -1,0 +1,75 @@
+//! The report of a run: JSON for programs, Markdown for people, pictures as SVG.
+
+mod confusion_picture;
+mod facts;
+mod loss_curve;
+mod markdown;
+mod mistakes_picture;
+mod svg;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub(crate) use facts::RunFacts;
+
+use crate::evaluation::Evaluation;
+use crate::files::{FileError, write_atomic};
+use crate::gate::GateResult;
+use crate::{StopReason, TrainError};
+
+/// The version of the report's format.
+const REPORT_FORMAT_VERSION: u32 = 1;
+
+/// The files of a report: `report.json`, `report.md`, `loss.svg` and, where a test split was
+/// judged, `confusion.svg` and `most_confused.svg`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    files: BTreeMap<&'static str, Vec<u8>>,
+}
+
+impl Report {
+    /// The report of a run that is over.
+    pub(crate) fn new(
+        facts: &RunFacts<'_>,
+        reason: &StopReason,
+        evaluation: Option<&Evaluation>,
+        gate: &GateResult,
+    ) -> Result<Self, TrainError> {
+        let mut files = BTreeMap::from([
+            ("report.json", facts::json(facts, reason, evaluation, gate)),
+            (
+                "report.md",
+                markdown::write(facts, reason, evaluation, gate).into_bytes(),
+            ),
+            (
+                "loss.svg",
+                loss_curve::draw(&facts.losses, &facts.state.history).into_bytes(),
+            ),
+        ]);
+        if let Some(evaluation) = evaluation {
+            let labels = &facts.dataset.labels;
+            let picture = confusion_picture::draw(&evaluation.confusion, labels);
+            files.insert("confusion.svg", picture.into_bytes());
+            let images = facts.images_of(&evaluation.most_confused)?;
+            let picture = mistakes_picture::draw(&evaluation.most_confused, &images);
+            files.insert("most_confused.svg", picture.into_bytes());
+        }
+        Ok(Self { files })
+    }
+
+    /// The files, by name.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        self.files
+            .iter()
+            .map(|(name, bytes)| (*name, bytes.as_slice()))
+    }
+
+    /// Writes the files into `folder`, in place of those of the same names.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn write(&self, folder: &Path) -> Result<(), FileError> {
+        self.files()
+            .try_for_each(|(name, bytes)| write_atomic(&folder.join(name), bytes))
+    }
+}

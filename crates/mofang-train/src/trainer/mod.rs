@@ -1,0 +1,148 @@
+//! Runs a recipe: trains, keeps checkpoints, judges the result and reports on it.
+
+mod observer;
+mod outcome;
+mod request;
+mod session;
+mod step;
+
+use burn::module::Module as _;
+use mofang_data::SplitName;
+use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device, tensor_from_burn, tensor_to_burn};
+use mofang_types::Tensor;
+
+pub use observer::{EpochProgress, NoObserver, TrainObserver, TrainStart};
+pub use outcome::{RunStatus, TrainOutcome};
+pub use request::{Resume, TrainRequest};
+
+use crate::checkpoint::CheckpointFolder;
+use crate::evaluation::{EvaluateSettings, InferFailure, evaluate};
+use crate::gate::GateResult;
+use crate::metrics::find_value;
+use crate::recipe::FinalWeights;
+use crate::report::Report;
+use crate::{Recipe, StopReason, TrainError};
+use session::{End, Session};
+
+/// The folder of checkpoints within a run's folder.
+const CHECKPOINTS_FOLDER: &str = "checkpoints";
+
+/// Runs a recipe to its end, or to the next checkpoint once `stop` is set.
+///
+/// # Errors
+/// When the recipe does not fit the dataset, the run diverges (the error names the step and the
+/// last good checkpoint), or a file cannot be written. Checkpoints stay, and the run can go on from
+/// the newest.
+pub fn train(request: TrainRequest<'_>) -> Result<TrainOutcome, TrainError> {
+    let mut session = Session::open(request)?;
+    let end = session.run()?;
+    session.close()?;
+    match end {
+        End::Interrupted => session.into_interrupted(),
+        End::Finished(reason) => finish(session, reason),
+    }
+}
+
+/// Judges the final weights and reports.
+fn finish(session: Session<'_>, reason: StopReason) -> Result<TrainOutcome, TrainError> {
+    let weights = final_weights(&session)?;
+    let mut network = Network::new(&session.spec, session.recipe.train.seed, &cpu_device())?;
+    (network, _) = network.load_safetensors(&weights, Strictness::Exact)?;
+    let evaluation = match session.dataset.splits.get(&SplitName::Test) {
+        None => None,
+        Some(split) => {
+            session.observer.evaluating(SplitName::Test, split.len());
+            let settings = EvaluateSettings {
+                batch_size: session.recipe.evaluate.batch_size,
+                most_confused: session.recipe.evaluate.most_confused,
+                loader_threads: session.recipe.train.loader_threads,
+            };
+            let labels = &session.dataset.labels;
+            let infer = &mut |images: &Tensor| infer(&network, images);
+            Some(evaluate(
+                split,
+                &session.pipeline,
+                infer,
+                labels,
+                &settings,
+            )?)
+        }
+    };
+    let gate = gate_of(
+        &session,
+        evaluation.as_ref().map(|evaluation| &evaluation.metrics),
+    );
+    let report = Report::new(
+        &session.facts(&weights)?,
+        &reason,
+        evaluation.as_ref(),
+        &gate,
+    )?;
+    report.write(&session.run_dir)?;
+    Ok(session.into_outcome(
+        RunStatus::Completed { reason },
+        weights,
+        evaluation,
+        gate,
+        Some(report),
+    ))
+}
+
+/// The weights that the run gives, as safetensors.
+fn final_weights(session: &Session<'_>) -> Result<Vec<u8>, TrainError> {
+    let best = match session.recipe.train.final_weights {
+        FinalWeights::Last => None,
+        FinalWeights::Best => session.state.early_stopping.best.as_ref(),
+    };
+    match best {
+        Some(best) if best.step != session.state.step => {
+            let kept = session.recipe.train.checkpoints_kept;
+            let folder = CheckpointFolder::open(session.run_dir.join(CHECKPOINTS_FOLDER), kept)?;
+            let checkpoint = folder.load(best.step)?;
+            let network = Network::new(&session.spec, session.recipe.train.seed, &cpu_device())?;
+            let network = session::restore(network, &checkpoint)?;
+            Ok(network.to_safetensors()?)
+        }
+        Some(_) | None => Ok(session.network.valid().to_safetensors()?),
+    }
+}
+
+fn gate_of(
+    session: &Session<'_>,
+    test: Option<&std::collections::BTreeMap<String, f64>>,
+) -> GateResult {
+    let Recipe {
+        train, evaluate, ..
+    } = &session.recipe;
+    let target = train.stop.target.as_ref().map(|target| {
+        let better = |a: f64, b: f64| match find_value(&target.metric) {
+            Ok(metric) if metric.is_better(b, a, 0.0) => b,
+            _ => a,
+        };
+        let values = session.state.history.iter();
+        let values = values.filter_map(|epoch| epoch.validation.get(&target.metric).copied());
+        (target, values.reduce(better))
+    });
+    let nothing = std::collections::BTreeMap::new();
+    GateResult::new(&evaluate.gate, test.unwrap_or(&nothing), target)
+}
+
+/// Logits of a network for prepared images.
+fn infer(network: &Network, images: &Tensor) -> Result<Tensor, InferFailure> {
+    let answer = || {
+        network.check_input(images.shape())?;
+        let device = network.device().unwrap_or_else(cpu_device);
+        let images = tensor_to_burn::<4>(images.clone(), &device)?;
+        tensor_from_burn(network.forward(images))
+    };
+    answer().map_err(|error| Box::new(error) as InferFailure)
+}
+
+/// What a network is built from.
+fn network_spec(recipe: &Recipe, classes: usize) -> Result<NetworkSpec, TrainError> {
+    Ok(NetworkSpec {
+        architecture: recipe.architecture.spec(),
+        image_shape: recipe.image_shape()?,
+        classes,
+    })
+}

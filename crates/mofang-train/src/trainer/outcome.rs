@@ -1,0 +1,119 @@
+//! What came of a run.
+
+use std::collections::BTreeMap;
+
+use mofang_data::Pipeline;
+use mofang_nn::NetworkSpec;
+use mofang_types::{
+    ArtifactDigest, MANIFEST_FORMAT_VERSION, ModelReference, ModelSignature, PackageManifest,
+    Provenance, Task, UnixMillis, WEIGHTS_FILE,
+};
+
+use crate::evaluation::Evaluation;
+use crate::gate::GateResult;
+use crate::report::Report;
+use crate::run_state::EpochRecord;
+use crate::{Recipe, StopReason};
+
+/// The folder of the report within a package.
+const REPORT_FOLDER: &str = "report";
+
+/// The recipe within a package.
+const RECIPE_FILE: &str = "recipe.toml";
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunStatus {
+    /// By a rule of its recipe.
+    Completed {
+        /// The rule.
+        reason: StopReason,
+    },
+    /// It was asked to stop, and can go on from its checkpoint.
+    Interrupted {
+        /// The checkpoint's step.
+        step: u64,
+    },
+}
+
+/// What came of a run.
+#[derive(Debug, Clone)]
+pub struct TrainOutcome {
+    /// The run, by the name of its folder.
+    pub run_id: String,
+    /// How it ended.
+    pub status: RunStatus,
+    /// The weights, as safetensors under PyTorch's names.
+    pub weights: Vec<u8>,
+    /// How good they are on the test split; none without one or when the run was interrupted.
+    pub evaluation: Option<Evaluation>,
+    /// Whether they are good enough to be published.
+    pub gate: GateResult,
+    /// The report, which is also in the run's folder; none when the run was interrupted.
+    pub report: Option<Report>,
+    /// What the network is built from.
+    pub network_spec: NetworkSpec,
+    /// The steps around it.
+    pub pipeline: Pipeline,
+    /// The labels of the classes, by index.
+    pub labels: Vec<String>,
+    /// The epochs.
+    pub history: Vec<EpochRecord>,
+    /// Steps done, resumed parts added up.
+    pub steps: u64,
+    /// The digest of each split, by `dataset:split`.
+    pub dataset_digests: BTreeMap<String, ArtifactDigest>,
+    /// When it ended.
+    pub created_unix_ms: UnixMillis,
+    /// The recipe.
+    pub recipe: Recipe,
+}
+
+impl TrainOutcome {
+    /// The manifest, still without its list of files, and the files of a package by path: weights,
+    /// recipe and report.
+    pub fn into_package(self) -> (PackageManifest, BTreeMap<String, Vec<u8>>) {
+        let initial = self.recipe.architecture.initial_weights.as_ref();
+        let parent = initial
+            .map(|initial| initial.from.clone())
+            .filter(|from| from.parse::<ModelReference>().is_ok());
+        let manifest = PackageManifest {
+            format_version: MANIFEST_FORMAT_VERSION,
+            task: Task::ImageClassification,
+            architecture: self.network_spec.architecture,
+            signature: ModelSignature::image_classifier(
+                self.network_spec.image_shape,
+                self.network_spec.classes,
+            ),
+            // A pipeline is a list of plain values, which JSON always has a form for.
+            pipeline: serde_json::to_value(&self.pipeline).unwrap_or_default(),
+            labels: self.labels,
+            metrics: self
+                .evaluation
+                .map(|evaluation| evaluation.metrics)
+                .unwrap_or_default(),
+            provenance: Provenance {
+                recipe: Some(self.recipe.text().to_owned()),
+                run_id: Some(self.run_id),
+                dataset_digests: self.dataset_digests,
+                code_version: env!("CARGO_PKG_VERSION").to_owned(),
+                parent,
+                source_files: BTreeMap::new(),
+            },
+            description: self.recipe.model.description.clone(),
+            created_unix_ms: self.created_unix_ms,
+            files: Vec::new(),
+        };
+        let mut files = BTreeMap::from([
+            (WEIGHTS_FILE.to_owned(), self.weights),
+            (
+                RECIPE_FILE.to_owned(),
+                self.recipe.text().as_bytes().to_vec(),
+            ),
+        ]);
+        for (name, bytes) in self.report.iter().flat_map(Report::files) {
+            files.insert(format!("{REPORT_FOLDER}/{name}"), bytes.to_vec());
+        }
+        (manifest, files)
+    }
+}

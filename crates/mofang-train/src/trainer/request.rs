@@ -1,0 +1,52 @@
+//! What is asked of a trainer.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use mofang_data::Dataset;
+use mofang_types::Clock;
+
+use super::TrainObserver;
+use crate::Recipe;
+
+/// Whether a run begins or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resume {
+    /// It begins; a folder that has checkpoints is refused.
+    Fresh,
+    /// It goes on from its newest checkpoint that is whole; without one it begins.
+    Latest,
+}
+
+/// What to train, where, and who watches.
+pub struct TrainRequest<'a> {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Its dataset, split as the recipe says.
+    pub dataset: Arc<Dataset>,
+    /// The run's folder, whose name is the run's id. It is made when it is missing.
+    pub run_dir: PathBuf,
+    /// Whether the run begins or goes on.
+    pub resume: Resume,
+    /// The safetensors file to begin with instead of fresh weights. A run that goes on ignores it.
+    pub initial_weights: Option<Vec<u8>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Set by whoever wants the run to end at a checkpoint.
+    pub stop: Arc<AtomicBool>,
+    /// Is told how it goes.
+    pub observer: &'a mut dyn TrainObserver,
+}
+
+impl fmt::Debug for TrainRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrainRequest")
+            .field("model", &self.recipe.model.name)
+            .field("dataset", &self.dataset.name)
+            .field("run_dir", &self.run_dir)
+            .field("resume", &self.resume)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,571 @@
+//! A run at work: the loop, its state and its files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use burn::module::Module as _;
+use mofang_data::{
+    Batch, CompiledPipeline, DataError, DataLoader, Dataset, LoaderSettings, SplitName,
+};
+use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
+use mofang_types::{Clock, Tensor};
+
+use super::step::{self, StepInput, StepResult};
+use super::{
+    CHECKPOINTS_FOLDER, EpochProgress, Resume, RunStatus, TrainObserver, TrainOutcome,
+    TrainRequest, TrainStart, infer, network_spec,
+};
+use crate::checkpoint::{Checkpoint, CheckpointFolder, CheckpointWriter};
+use crate::early_stopping::{Best, EarlyStopping};
+use crate::evaluation::{self, EvaluateError, Evaluation};
+use crate::files::FileError;
+use crate::gate::GateResult;
+use crate::loss::CrossEntropy;
+use crate::lr_schedule::Span;
+use crate::metrics::{OutcomesError, compute_all, find_value};
+use crate::metrics_log::{MetricsLine, MetricsLog, StepRecord, read_losses};
+use crate::optimizer::{Optimizer, OptimizerState};
+use crate::report::{Report, RunFacts};
+use crate::run_state::{EpochRecord, EpochSums, RunState, STATE_FORMAT_VERSION};
+use crate::{Recipe, StopReason, TrainError};
+
+type Batches = Box<dyn Iterator<Item = Result<Batch, DataError>>>;
+
+/// How the loop ended.
+pub(super) enum End {
+    Finished(StopReason),
+    Interrupted,
+}
+
+/// A run at work.
+pub(super) struct Session<'a> {
+    pub(super) recipe: Recipe,
+    pub(super) dataset: Arc<Dataset>,
+    pub(super) pipeline: Arc<CompiledPipeline>,
+    pub(super) spec: NetworkSpec,
+    pub(super) run_dir: PathBuf,
+    pub(super) network: Network,
+    pub(super) state: RunState,
+    pub(super) observer: &'a mut dyn TrainObserver,
+    clock: Arc<dyn Clock>,
+    stop: Arc<AtomicBool>,
+    optimizer: Box<dyn Optimizer>,
+    loader: DataLoader,
+    validation: Option<DataLoader>,
+    writer: CheckpointWriter,
+    log: MetricsLog,
+    span: Span,
+    /// The clock when this part of the run began, less the time of earlier parts.
+    began: Duration,
+    learning_rate: f64,
+}
+
+impl<'a> Session<'a> {
+    /// Prepares a run: reads the newest checkpoint or begins.
+    pub(super) fn open(request: TrainRequest<'a>) -> Result<Self, TrainError> {
+        let TrainRequest {
+            recipe,
+            dataset,
+            run_dir,
+            resume,
+            initial_weights,
+            clock,
+            stop,
+            observer,
+        } = request;
+        let spec = network_spec(&recipe, dataset.labels.len())?;
+        let pipeline = Arc::new(recipe.pipeline.compile(&dataset.labels)?);
+        let (loader, validation) = loaders(&recipe, &dataset, &pipeline)?;
+        if validation.is_none() && recipe.train.needs_validation() {
+            return Err(TrainError::NoValidation(dataset.name.clone()));
+        }
+        let batches = loader.batches_per_epoch();
+        if batches == 0 {
+            return Err(TrainError::NoBatch(dataset.name.clone()));
+        }
+
+        fs::create_dir_all(&run_dir).map_err(FileError::wrap("create", &run_dir))?;
+        let mut folder = CheckpointFolder::open(
+            run_dir.join(CHECKPOINTS_FOLDER),
+            recipe.train.checkpoints_kept,
+        )?;
+        let checkpoint = match resume {
+            Resume::Latest => folder.load_latest()?,
+            Resume::Fresh if folder.is_empty()? => None,
+            Resume::Fresh => return Err(TrainError::NotEmpty(run_dir)),
+        };
+        let mut network = Network::new(&spec, recipe.train.seed, &cpu_device().autodiff())?;
+        let resumed_step = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
+        let (state, optimizer_state) = match checkpoint {
+            Some(checkpoint) => {
+                check_same_run(&recipe, &dataset, &run_dir, &checkpoint.state)?;
+                network = restore(network, &checkpoint)?;
+                (checkpoint.state, checkpoint.optimizer)
+            }
+            None => {
+                network = begin_with(network, &recipe, initial_weights.as_deref())?;
+                (first_state(&recipe, &dataset), OptimizerState::default())
+            }
+        };
+        let steps_per_epoch = batches as u64;
+        let stop_rules = &recipe.train.stop;
+        let by_epochs = stop_rules
+            .epochs
+            .map(|epochs| epochs.saturating_mul(steps_per_epoch));
+        let span = Span {
+            steps_per_epoch,
+            steps_total: by_epochs.into_iter().chain(stop_rules.steps).min(),
+        };
+        observer.started(&TrainStart {
+            run_id: id_of(&run_dir),
+            parameters: network.parameter_count(),
+            train_examples: dataset.split(SplitName::Train)?.len(),
+            steps_per_epoch,
+            steps_total: span.steps_total,
+            resumed_step,
+        });
+        Ok(Self {
+            optimizer: recipe.train.optimizer.build(&optimizer_state),
+            log: MetricsLog::open(&run_dir, state.metrics_bytes)?,
+            writer: CheckpointWriter::start(folder, resumed_step),
+            began: clock
+                .monotonic()
+                .saturating_sub(Duration::from_millis(state.elapsed_ms)),
+            learning_rate: recipe.train.optimizer.learning_rate(),
+            recipe,
+            dataset,
+            pipeline,
+            spec,
+            run_dir,
+            network,
+            state,
+            observer,
+            clock,
+            stop,
+            loader,
+            validation,
+            span,
+        })
+    }
+
+    /// The loop.
+    pub(super) fn run(&mut self) -> Result<End, TrainError> {
+        if let Some(reason) = &self.state.finished {
+            return Ok(End::Finished(reason.clone()));
+        }
+        let mut batches = self.batches(self.state.epoch, self.state.batch);
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                self.checkpoint()?;
+                return Ok(End::Interrupted);
+            }
+            if let Some(batch) = batches.next() {
+                self.step(batch?)?;
+            }
+            let limit = self.limit();
+            if limit.is_none() && self.state.batch < self.loader.batches_per_epoch() {
+                if self
+                    .state
+                    .step
+                    .is_multiple_of(self.recipe.train.checkpoint_every_steps)
+                {
+                    self.checkpoint()?;
+                }
+                continue;
+            }
+            // The next epoch's first batches are made while this one is judged.
+            batches = self.batches(self.state.epoch + 1, 0);
+            if let Some(reason) = self.end_epoch(limit)? {
+                return Ok(End::Finished(reason));
+            }
+        }
+    }
+
+    /// Waits until every checkpoint is written.
+    pub(super) fn close(&mut self) -> Result<(), TrainError> {
+        Ok(self.writer.finish()?)
+    }
+
+    fn batches(&self, epoch: u64, start: usize) -> Batches {
+        Box::new(self.loader.epoch(epoch, start))
+    }
+
+    fn step(&mut self, batch: Batch) -> Result<(), TrainError> {
+        let examples = batch.labels.len() as u64;
+        let train = &self.recipe.train;
+        self.learning_rate =
+            train.optimizer.learning_rate() * train.schedule.factor(self.state.step, self.span);
+        let input = StepInput {
+            seed: train.seed,
+            step: self.state.step,
+            learning_rate: self.learning_rate,
+            clip_norm: train.clip_norm,
+            loss: CrossEntropy {
+                label_smoothing: train.label_smoothing,
+            },
+        };
+        let result = step::take(self.network.clone(), self.optimizer.as_mut(), batch, input)?;
+        let (loss, gradient_norm) = match result {
+            StepResult::Done {
+                network,
+                loss,
+                gradient_norm,
+            } => {
+                self.network = network;
+                (loss, gradient_norm)
+            }
+            StepResult::NotFinite(what) => return Err(self.diverged(self.state.step + 1, what)),
+        };
+        self.state.step += 1;
+        self.state.batch += 1;
+        self.state.sums.loss += loss.loss * examples as f64;
+        self.state.sums.correct += loss.correct;
+        self.state.sums.examples += examples;
+        let record = StepRecord {
+            step: self.state.step,
+            epoch: self.state.epoch + 1,
+            loss: loss.loss,
+            accuracy: loss.correct as f64 / examples.max(1) as f64,
+            learning_rate: self.learning_rate,
+            gradient_norm,
+        };
+        let progress = EpochProgress {
+            batch: self.state.batch,
+            batches: self.loader.batches_per_epoch(),
+            mean_loss: self.state.sums.mean_loss(),
+            accuracy: self.state.sums.accuracy(),
+        };
+        self.observer.step(&record, &progress);
+        self.log.append(&MetricsLine::Step(record))?;
+        Ok(self.writer.check()?)
+    }
+
+    /// Why the run ends after this step, when it does.
+    fn limit(&self) -> Option<StopReason> {
+        let rules = &self.recipe.train.stop;
+        if let Some(steps) = rules.steps.filter(|steps| self.state.step >= *steps) {
+            return Some(StopReason::Steps { steps });
+        }
+        let elapsed = self.elapsed().as_secs_f64();
+        let seconds = rules.seconds.filter(|seconds| elapsed >= *seconds)?;
+        Some(StopReason::Seconds { seconds })
+    }
+
+    /// Judges an epoch that is over, or cut off by `limit`, and writes a checkpoint.
+    fn end_epoch(&mut self, limit: Option<StopReason>) -> Result<Option<StopReason>, TrainError> {
+        let validation = self.validate()?;
+        let epoch = self.state.epoch + 1;
+        let metric = find_value(&self.recipe.train.monitor);
+        if let (Ok(metric), Some(value)) = (metric, validation.get(&self.recipe.train.monitor)) {
+            let latest = Best {
+                epoch,
+                step: self.state.step,
+                value: *value,
+            };
+            let min_delta = self.recipe.train.stop.min_delta;
+            self.state.early_stopping.observe(metric, latest, min_delta);
+        }
+        let record = EpochRecord {
+            epoch,
+            step: self.state.step,
+            loss: self.state.sums.mean_loss(),
+            accuracy: self.state.sums.accuracy(),
+            learning_rate: self.learning_rate,
+            validation,
+            elapsed_ms: millis(self.elapsed()),
+        };
+        self.observer.epoch(&record);
+        let reason = self
+            .target_reached(&record)
+            .or(limit)
+            .or_else(|| self.epoch_limit(epoch));
+        self.log.append(&MetricsLine::Epoch(record.clone()))?;
+        self.state.history.push(record);
+        self.state.sums = EpochSums::default();
+        self.state.epoch = epoch;
+        self.state.batch = 0;
+        self.state.finished.clone_from(&reason);
+        self.checkpoint()?;
+        Ok(reason)
+    }
+
+    fn target_reached(&self, record: &EpochRecord) -> Option<StopReason> {
+        let target = self.recipe.train.stop.target.as_ref()?;
+        let value = *record.validation.get(&target.metric)?;
+        let is_reached = find_value(&target.metric).is_ok_and(|m| m.reaches(value, target.value));
+        is_reached.then(|| StopReason::Target {
+            metric: target.metric.clone(),
+            value,
+        })
+    }
+
+    fn epoch_limit(&self, epoch: u64) -> Option<StopReason> {
+        let rules = &self.recipe.train.stop;
+        if let Some(epochs) = rules.epochs.filter(|epochs| epoch >= *epochs) {
+            return Some(StopReason::Epochs { epochs });
+        }
+        let waited = self.state.early_stopping.epochs_without_improvement;
+        let epochs = rules.patience_epochs.filter(|epochs| waited >= *epochs)?;
+        Some(StopReason::Patience { epochs })
+    }
+
+    /// The metrics on the validation split; none without one.
+    fn validate(&mut self) -> Result<BTreeMap<String, f64>, TrainError> {
+        let Some(loader) = &self.validation else {
+            return Ok(BTreeMap::new());
+        };
+        if let Ok(split) = self.dataset.split(SplitName::Validation) {
+            self.observer.evaluating(SplitName::Validation, split.len());
+        }
+        let network = self.network.valid();
+        let answer = &mut |images: &Tensor| infer(&network, images);
+        match evaluation::collect(loader, answer, self.dataset.labels.len()) {
+            Ok(outcomes) => Ok(compute_all(&outcomes)),
+            Err(EvaluateError::Outcomes(OutcomesError::NotFinite { .. })) => {
+                Err(self.diverged(self.state.step, "the output on the validation split"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Hands a snapshot to the writing thread.
+    fn checkpoint(&mut self) -> Result<(), TrainError> {
+        let weights = self.network.values()?;
+        let is_finite = |tensor: &Tensor| tensor.data().iter().all(|value| value.is_finite());
+        if !weights.values().all(is_finite) {
+            return Err(self.diverged(self.state.step, "a weight"));
+        }
+        self.state.elapsed_ms = millis(self.elapsed());
+        self.state.metrics_bytes = self.log.bytes();
+        let checkpoint = Checkpoint {
+            state: self.state.clone(),
+            weights,
+            optimizer: self.optimizer.state(),
+        };
+        self.writer.submit(checkpoint, self.log.handle()?)?;
+        self.observer.checkpoint(self.state.step);
+        Ok(())
+    }
+
+    fn diverged(&mut self, step: u64, what: &'static str) -> TrainError {
+        match self.writer.finish() {
+            Ok(()) => TrainError::Diverged {
+                step,
+                what,
+                last_checkpoint: self.writer.last_step(),
+            },
+            Err(error) => error.into(),
+        }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.clock.monotonic().saturating_sub(self.began)
+    }
+
+    /// What the report says besides the judgement.
+    pub(super) fn facts(&self, weights: &[u8]) -> Result<RunFacts<'_>, TrainError> {
+        Ok(RunFacts {
+            run_id: id_of(&self.run_dir),
+            recipe: &self.recipe,
+            dataset: &self.dataset,
+            pipeline: &self.pipeline,
+            state: &self.state,
+            parameters: self.network.parameter_count(),
+            weights_digest: mofang_types::ArtifactDigest::of(weights),
+            created_unix_ms: self.clock.now_unix_ms(),
+            losses: read_losses(&self.run_dir)?,
+        })
+    }
+
+    /// The outcome of a run that can go on.
+    pub(super) fn into_interrupted(self) -> Result<TrainOutcome, TrainError> {
+        let weights = self.network.valid().to_safetensors()?;
+        let status = RunStatus::Interrupted {
+            step: self.state.step,
+        };
+        Ok(self.into_outcome(status, weights, None, GateResult::default(), None))
+    }
+
+    pub(super) fn into_outcome(
+        self,
+        status: RunStatus,
+        weights: Vec<u8>,
+        evaluation: Option<Evaluation>,
+        gate: GateResult,
+        report: Option<Report>,
+    ) -> TrainOutcome {
+        TrainOutcome {
+            run_id: id_of(&self.run_dir),
+            status,
+            weights,
+            evaluation,
+            gate,
+            report,
+            network_spec: self.spec,
+            pipeline: self.recipe.pipeline.clone(),
+            labels: self.dataset.labels.clone(),
+            history: self.state.history,
+            steps: self.state.step,
+            dataset_digests: self
+                .dataset
+                .splits
+                .iter()
+                .map(|(name, split)| (format!("{}:{name}", self.dataset.name), split.digest()))
+                .collect(),
+            created_unix_ms: self.clock.now_unix_ms(),
+            recipe: self.recipe,
+        }
+    }
+}
+
+/// The loaders of the train and, where there is one, the validation split.
+fn loaders(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    pipeline: &Arc<CompiledPipeline>,
+) -> Result<(DataLoader, Option<DataLoader>), DataError> {
+    let train = DataLoader::new(
+        Arc::clone(dataset.split(SplitName::Train)?),
+        Arc::clone(pipeline),
+        LoaderSettings {
+            batch_size: recipe.train.batch_size,
+            shuffle: true,
+            seed: recipe.train.seed,
+            augmentations: recipe.augmentations.clone(),
+            threads: recipe.train.loader_threads,
+            drop_last: recipe.train.drop_last,
+            ..LoaderSettings::default()
+        },
+    )?;
+    let validation = dataset.splits.get(&SplitName::Validation).map(|split| {
+        let settings = LoaderSettings {
+            batch_size: recipe.evaluate.batch_size,
+            threads: recipe.train.loader_threads,
+            ..LoaderSettings::default()
+        };
+        DataLoader::new(Arc::clone(split), Arc::clone(pipeline), settings)
+    });
+    Ok((train, validation.transpose()?))
+}
+
+fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
+    let digests = dataset.splits.iter();
+    RunState {
+        format_version: STATE_FORMAT_VERSION,
+        recipe_digest: recipe.digest(),
+        split_digests: digests
+            .map(|(name, split)| (name.to_string(), split.digest()))
+            .collect(),
+        code_version: env!("CARGO_PKG_VERSION").to_owned(),
+        compute_threads: rayon::current_num_threads(),
+        seed: recipe.train.seed,
+        step: 0,
+        epoch: 0,
+        batch: 0,
+        sums: EpochSums::default(),
+        history: Vec::new(),
+        early_stopping: EarlyStopping::default(),
+        elapsed_ms: 0,
+        metrics_bytes: 0,
+        finished: None,
+    }
+}
+
+/// Refuses to go on with a run of another recipe or other data, and warns of what may round otherwise.
+fn check_same_run(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    run_dir: &std::path::Path,
+    state: &RunState,
+) -> Result<(), TrainError> {
+    if state.recipe_digest != recipe.digest() {
+        return Err(TrainError::WrongRecipe {
+            run_dir: run_dir.to_owned(),
+            run: state.recipe_digest.short(),
+            recipe: recipe.digest().short(),
+        });
+    }
+    for (name, split) in &dataset.splits {
+        match state.split_digests.get(&name.to_string()) {
+            Some(then) if *then != split.digest() => {
+                return Err(TrainError::DatasetChanged {
+                    split: name.to_string(),
+                    now: split.digest(),
+                    then: *then,
+                });
+            }
+            Some(_) | None => {}
+        }
+    }
+    let threads = rayon::current_num_threads();
+    if state.compute_threads != threads || state.code_version != env!("CARGO_PKG_VERSION") {
+        tracing::warn!(
+            run.threads = state.compute_threads,
+            process.threads = threads,
+            run.version = state.code_version,
+            "the run goes on with another number of threads or another version; it may end with \
+             other bits than it would have"
+        );
+    }
+    Ok(())
+}
+
+/// The network with the weights that the recipe or the caller wants it to begin with.
+fn begin_with(
+    network: Network,
+    recipe: &Recipe,
+    weights: Option<&[u8]>,
+) -> Result<Network, TrainError> {
+    let wanted = recipe.architecture.initial_weights.as_ref();
+    let Some(weights) = weights else {
+        return match wanted {
+            Some(wanted) => Err(TrainError::MissingInitialWeights(wanted.from.clone())),
+            None => Ok(network),
+        };
+    };
+    let is_partial = wanted.is_some_and(|wanted| wanted.partial);
+    let strictness = if is_partial {
+        Strictness::Partial
+    } else {
+        Strictness::Exact
+    };
+    let (network, report) = network.load_safetensors(weights, strictness)?;
+    tracing::info!("initial weights: {report}");
+    Ok(network)
+}
+
+/// The network with the values of a checkpoint.
+pub(super) fn restore(network: Network, checkpoint: &Checkpoint) -> Result<Network, TrainError> {
+    for parameter in network.parameters() {
+        let saved = checkpoint.weights.get(&parameter.name);
+        if saved.is_none_or(|tensor| tensor.shape() != parameter.shape) {
+            return Err(TrainError::CheckpointDoesNotFit {
+                step: checkpoint.state.step,
+                name: parameter.name,
+            });
+        }
+    }
+    let restored = network.map_values(&mut |info, _| {
+        checkpoint
+            .weights
+            .get(&info.name)
+            .map(|tensor| tensor.data().to_vec())
+    })?;
+    Ok(restored)
+}
+
+fn id_of(run_dir: &std::path::Path) -> String {
+    run_dir
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

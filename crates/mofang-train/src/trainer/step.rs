@@ -1,0 +1,85 @@
+//! One step: forward, loss, backward, clipping, update.
+
+use mofang_data::Batch;
+use mofang_nn::{Network, NnError, step_seed, tensor_from_burn, tensor_to_burn};
+use mofang_types::Tensor;
+
+use crate::loss::{BatchLoss, CrossEntropy};
+use crate::optimizer::{Optimizer, StepSettings};
+
+/// The numbers that a step goes by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StepInput {
+    pub(super) seed: u64,
+    /// Steps done before it.
+    pub(super) step: u64,
+    pub(super) learning_rate: f64,
+    pub(super) clip_norm: Option<f64>,
+    pub(super) loss: CrossEntropy,
+}
+
+/// What came of a step.
+pub(super) enum StepResult {
+    /// The network has changed.
+    Done {
+        network: Network,
+        loss: BatchLoss,
+        gradient_norm: f64,
+    },
+    /// This number is NaN or infinite, and nothing was changed.
+    NotFinite(&'static str),
+}
+
+/// Takes a step.
+pub(super) fn take(
+    network: Network,
+    optimizer: &mut dyn Optimizer,
+    batch: Batch,
+    input: StepInput,
+) -> Result<StepResult, NnError> {
+    let Some(device) = network.device() else {
+        return Err(NnError::InvalidSpec(
+            "it has no parameters to train".to_owned(),
+        ));
+    };
+    let images = tensor_to_burn::<4>(batch.images, &device)?;
+    let logits = network.forward_train(images, step_seed(input.seed, input.step));
+    let [examples, classes] = logits.dims();
+    let values = tensor_from_burn(logits.clone().without_autodiff())?;
+    let mut loss = input.loss.of(values.data(), &batch.labels, classes);
+    if !loss.loss.is_finite() {
+        return Ok(StepResult::NotFinite("the loss"));
+    }
+    // The derivative of Σ logits · g by the logits is g: autodiff goes on from the gradient that
+    // the loss has computed, and the loss itself never has to be a tensor.
+    let slope = Tensor::new(vec![examples, classes], std::mem::take(&mut loss.gradient))?;
+    let slope = tensor_to_burn::<2>(slope, &device)?;
+    let gradients = network.gradients(&(logits * slope).sum().backward())?;
+    // In double precision and in the order of names, so that it is the same on every run.
+    let squares: f64 = gradients
+        .values()
+        .flat_map(|gradient| gradient.data())
+        .map(|value| f64::from(*value) * f64::from(*value))
+        .sum();
+    let gradient_norm = squares.sqrt();
+    if !gradient_norm.is_finite() {
+        return Ok(StepResult::NotFinite("the gradient"));
+    }
+    let gradient_factor = match input.clip_norm {
+        Some(limit) if gradient_norm > limit => limit / gradient_norm,
+        Some(_) | None => 1.0,
+    };
+    optimizer.begin(StepSettings {
+        learning_rate: input.learning_rate,
+        gradient_factor,
+    });
+    let network = network.map_values(&mut |info, values| {
+        let gradient = gradients.get(&info.name)?;
+        Some(optimizer.update(&info.name, values, gradient.data()))
+    })?;
+    Ok(StepResult::Done {
+        network,
+        loss,
+        gradient_norm,
+    })
+}
