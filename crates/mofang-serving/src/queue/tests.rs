@@ -183,6 +183,8 @@ fn rel_17_items_of_another_shape_make_a_batch_of_their_own() {
     assert_eq!(row(small), [2.0]);
     assert_eq!(row(wide), [14.0]);
     assert_eq!(model.batches(), [vec![100.0], vec![1.0], vec![7.0]]);
+    // Three batches, not one that failed and was computed again item by item.
+    assert_eq!(queue.shared.metrics.snapshot().batch_size.count, 3);
 }
 
 #[test]
