@@ -2,6 +2,7 @@
 //!
 //! An entry is a TOML file. Those of the catalogue are compiled in; a user's own is named by path.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use mofang_types::{ArtifactDigest, closest, with_suggestion};
@@ -68,6 +69,16 @@ pub enum ReaderSpec {
     },
 }
 
+/// The size that every image of a dataset has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageSize {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
 /// A dataset of the catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,18 +86,26 @@ pub struct CatalogueEntry {
     /// The name, e.g. `fashion-mnist`.
     pub name: String,
     /// The full name.
+    #[serde(default)]
     pub title: String,
     /// What is in it, in a sentence or two.
+    #[serde(default)]
     pub description: String,
     /// The licence, as an SPDX identifier where there is one.
+    #[serde(default)]
     pub license: String,
     /// How its authors want to be cited.
+    #[serde(default)]
     pub citation: String,
     /// Where it is described.
+    #[serde(default)]
     pub homepage: String,
-    /// The labels of the classes, by index; an image folder may leave them out.
+    /// The labels of the classes, by index; a folder or archive of images may leave them out.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// The size of every image, where it is fixed; cleaning removes images of another size.
+    #[serde(default)]
+    pub image_size: Option<ImageSize>,
     /// How the files are read.
     pub reader: ReaderSpec,
     /// The files.
@@ -102,6 +121,17 @@ impl CatalogueEntry {
     pub fn parse(source: &str, text: &str) -> Result<Self, DataError> {
         let entry: Self = toml::from_str(text)
             .map_err(|error| DataError::malformed(source, with_suggestion(&error.to_string())))?;
+        let malformed = |reason: &str| Err(DataError::malformed(source, reason));
+        let names_its_classes = matches!(
+            entry.reader,
+            ReaderSpec::ImageTar { .. } | ReaderSpec::ImageFolder { .. }
+        );
+        if entry.labels.is_empty() && !names_its_classes {
+            return malformed("`labels` is missing: the labels of the classes, by index");
+        }
+        if entry.labels.iter().collect::<BTreeSet<_>>().len() != entry.labels.len() {
+            return malformed("`labels` has the same label twice");
+        }
         for file in &entry.files {
             if file.url.is_some() && file.sha256.is_none() {
                 return Err(DataError::malformed(
@@ -208,9 +238,16 @@ mod tests {
     fn every_entry_is_whole() {
         let catalogue = Catalogue::builtin().unwrap();
         for entry in catalogue.entries() {
-            assert!(
-                !entry.labels.is_empty() && !entry.license.is_empty() && !entry.citation.is_empty()
-            );
+            for text in [
+                &entry.title,
+                &entry.description,
+                &entry.license,
+                &entry.citation,
+                &entry.homepage,
+            ] {
+                assert!(!text.is_empty(), "{entry:?}");
+            }
+            assert!(!entry.labels.is_empty());
             for file in &entry.files {
                 assert!(
                     file.url.is_none() || embedded(&entry.name, &file.name).is_none(),
@@ -228,7 +265,33 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_no_file_names() {
+    fn wrong_entries_say_what_is_wrong() {
+        let whole = include_str!("../catalogue/digits.toml");
+        for (from, to, part) in [
+            ("citation =", "citaton =", "did you mean `citation`?"),
+            ("\"idx\"", "\"idxx\"", "did you mean `idx`?"),
+            (
+                "train_labels",
+                "train_label",
+                "did you mean `train_labels`?",
+            ),
+            ("[\"0\", \"1\"", "[\"0\", \"0\"", "the same label twice"),
+            ("sha256 = \"4479", "url = \"http://h/f\" # \"", "no sha256"),
+        ] {
+            let text = whole.replacen(from, to, 1);
+            assert_ne!(text, whole, "{from}");
+            let message = CatalogueEntry::parse("t.toml", &text)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                message.contains(part) && message.contains("t.toml"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn sec_8_paths_are_no_file_names() {
         let text =
             include_str!("../catalogue/digits.toml").replace("digits-images", "../digits-images");
         assert!(CatalogueEntry::parse("t", &text).is_err());

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mofang_types::ArtifactDigest;
 use serde::{Deserialize, Serialize};
 
 use crate::transforms::decode;
-use crate::{Example, RawExample, SplitName};
+use crate::{Example, ImageSize, RawExample, SplitName};
 
 /// Why an example was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,6 +13,8 @@ use crate::{Example, RawExample, SplitName};
 pub enum RemovalReason {
     /// The image cannot be decoded, or is beyond the limits.
     Unreadable,
+    /// The image does not have the size that the dataset's images have.
+    WrongShape,
     /// The image has no label, or one that is not in the list.
     MissingLabel,
     /// The same input stands earlier in the same split.
@@ -55,65 +56,99 @@ impl CleaningReport {
     }
 }
 
-/// Cleans the splits of a dataset.
+/// What an example has to be to stay.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected {
+    /// How many labels there are.
+    pub(crate) classes: usize,
+    /// The size of every image, where it is fixed.
+    pub(crate) image_size: Option<ImageSize>,
+}
+
+/// Cleans the splits of a dataset; `report` begins with what the reader left out.
 ///
 /// Between splits the test split wins over validation, and validation over training: an example
 /// that the model is judged by must not be one that it learned from.
 pub(crate) fn clean(
     splits: BTreeMap<SplitName, Vec<Example>>,
-    classes: usize,
-) -> (BTreeMap<SplitName, Vec<Example>>, CleaningReport) {
-    let mut report = CleaningReport::default();
-    let mut seen: HashMap<ArtifactDigest, (SplitName, String)> = HashMap::new();
-    let mut cleaned = BTreeMap::new();
+    expected: Expected,
+    report: &mut CleaningReport,
+) -> BTreeMap<SplitName, Vec<Example>> {
+    let mut kept = Kept::default();
     for (split, examples) in splits.into_iter().rev() {
-        let mut kept = Vec::with_capacity(examples.len());
         for example in examples {
             report.examined += 1;
-            if let Some((reason, detail)) = fault(&example, split, classes, &seen) {
-                report.removed.push(Removed {
+            let fault = fault(&example, expected).or_else(|| kept.repeated(split, &example));
+            match fault {
+                None => kept.add(split, example),
+                Some((reason, detail)) => report.removed.push(Removed {
                     id: example.id,
                     split,
                     reason,
                     detail,
-                });
-            } else {
-                seen.insert(
-                    ArtifactDigest::of(&example.input.identity()),
-                    (split, example.id.clone()),
-                );
-                kept.push(example);
+                }),
             }
         }
-        cleaned.insert(split, kept);
     }
-    (cleaned, report)
+    kept.splits
 }
 
-fn fault(
-    example: &Example,
-    split: SplitName,
-    classes: usize,
-    seen: &HashMap<ArtifactDigest, (SplitName, String)>,
-) -> Option<(RemovalReason, String)> {
+/// The examples that stay, found by their inputs.
+#[derive(Default)]
+struct Kept {
+    splits: BTreeMap<SplitName, Vec<Example>>,
+    /// Split and position of the examples of a fingerprint.
+    places: HashMap<u64, Vec<(SplitName, usize)>>,
+}
+
+impl Kept {
+    fn add(&mut self, split: SplitName, example: Example) {
+        let examples = self.splits.entry(split).or_default();
+        self.places
+            .entry(example.input.fingerprint())
+            .or_default()
+            .push((split, examples.len()));
+        examples.push(example);
+    }
+
+    fn repeated(&self, split: SplitName, example: &Example) -> Option<(RemovalReason, String)> {
+        let places = self.places.get(&example.input.fingerprint())?;
+        let (other_split, other) = places.iter().find_map(|(split, position)| {
+            let other = self.splits.get(split)?.get(*position)?;
+            (other.input == example.input).then_some((*split, other))
+        })?;
+        let reason = if other_split == split {
+            RemovalReason::DuplicateInSplit
+        } else {
+            RemovalReason::DuplicateAcrossSplits
+        };
+        Some((reason, format!("the same as {} in {other_split}", other.id)))
+    }
+}
+
+fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String)> {
+    let classes = expected.classes;
     if example.label >= classes {
-        return Some((
-            RemovalReason::MissingLabel,
-            format!("label {} of {classes} classes", example.label),
-        ));
+        let detail = format!("its label is none of the {classes} of the dataset");
+        return Some((RemovalReason::MissingLabel, detail));
     }
-    if let RawExample::Encoded(bytes) = &example.input
-        && let Err(error) = decode::decode(bytes)
-    {
-        return Some((RemovalReason::Unreadable, error.to_string()));
-    }
-    let (other_split, other) = seen.get(&ArtifactDigest::of(&example.input.identity()))?;
-    let reason = if *other_split == split {
-        RemovalReason::DuplicateInSplit
-    } else {
-        RemovalReason::DuplicateAcrossSplits
+    let (height, width) = match &example.input {
+        RawExample::Encoded(bytes) => match decode::decode(bytes) {
+            Ok(pixels) => (pixels.height(), pixels.width()),
+            Err(error) => return Some((RemovalReason::Unreadable, error.to_string())),
+        },
+        RawExample::Pixels(pixels) => (pixels.height(), pixels.width()),
+        RawExample::Tensor(_) => return None,
     };
-    Some((reason, format!("the same as {other} in {other_split}")))
+    let size = expected.image_size?;
+    if (size.height, size.width) == (height, width) {
+        return None;
+    }
+    let detail = format!(
+        "{height} × {width} pixels, not {} × {}",
+        size.height, size.width
+    );
+    Some((RemovalReason::WrongShape, detail))
 }
 
 #[cfg(test)]
@@ -137,6 +172,11 @@ mod tests {
             input: RawExample::Encoded(vec![1, 2]),
             label: 0,
         };
+        let long = Example {
+            id: "l".to_owned(),
+            input: RawExample::Pixels(Pixels::new(1, 2, 1, vec![9, 9]).unwrap()),
+            label: 0,
+        };
         let splits = BTreeMap::from([
             (
                 SplitName::Train,
@@ -145,6 +185,7 @@ mod tests {
                     example("b", 1, 0),
                     example("c", 2, 1),
                     unreadable,
+                    long,
                 ],
             ),
             (
@@ -152,7 +193,15 @@ mod tests {
                 vec![example("d", 2, 1), example("e", 3, 9)],
             ),
         ]);
-        let (cleaned, report) = clean(splits, 2);
+        let mut report = CleaningReport::default();
+        let expected = Expected {
+            classes: 2,
+            image_size: Some(ImageSize {
+                height: 1,
+                width: 1,
+            }),
+        };
+        let cleaned = clean(splits, expected, &mut report);
         let ids = |split| {
             cleaned[&split]
                 .iter()
@@ -161,11 +210,12 @@ mod tests {
         };
         assert_eq!(ids(SplitName::Train), ["a"]);
         assert_eq!(ids(SplitName::Test), ["d"]);
-        assert_eq!(report.examined, 6);
+        assert_eq!(report.examined, 7);
         assert_eq!(
             report.counts(),
             BTreeMap::from([
                 (RemovalReason::Unreadable, 1),
+                (RemovalReason::WrongShape, 1),
                 (RemovalReason::MissingLabel, 1),
                 (RemovalReason::DuplicateInSplit, 1),
                 (RemovalReason::DuplicateAcrossSplits, 1),

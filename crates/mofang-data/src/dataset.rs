@@ -65,9 +65,7 @@ impl Split {
         let mut hasher = DigestHasher::new();
         for example in &examples {
             hasher.update(&(example.label as u64).to_le_bytes());
-            let identity = example.input.identity();
-            hasher.update(&(identity.len() as u64).to_le_bytes());
-            hasher.update(&identity);
+            example.input.update_digest(&mut hasher);
         }
         Self {
             examples,
@@ -123,5 +121,30 @@ impl Dataset {
                 dataset: self.name.clone(),
                 split: name.to_string(),
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Pixels, RawExample};
+
+    fn split(height: usize, width: usize, data: &[u8], label: usize) -> ArtifactDigest {
+        let pixels = Pixels::new(height, width, 1, data.to_vec()).unwrap();
+        Split::new(vec![Example {
+            id: "a".to_owned(),
+            input: RawExample::Pixels(pixels),
+            label,
+        }])
+        .digest()
+    }
+
+    #[test]
+    fn the_digest_knows_samples_shapes_and_labels() {
+        let digest = split(1, 2, &[1, 2], 0);
+        assert_eq!(digest, split(1, 2, &[1, 2], 0));
+        assert_ne!(digest, split(2, 1, &[1, 2], 0));
+        assert_ne!(digest, split(1, 2, &[1, 3], 0));
+        assert_ne!(digest, split(1, 2, &[1, 2], 1));
     }
 }

@@ -13,14 +13,14 @@ pub enum DataError {
     #[error("cannot read the image: {0}")]
     UnreadableImage(String),
     /// The image is larger than what is accepted, as its header says.
-    #[error("the image is too large: {width} × {height} pixels, at most {limit} are accepted")]
+    #[error(
+        "the image is too large: {width} × {height} pixels; at most 64 megapixels, 128 MiB decoded and 65535 pixels in one direction are accepted"
+    )]
     ImageTooLarge {
         /// Columns.
         width: u32,
         /// Rows.
         height: u32,
-        /// The most pixels accepted.
-        limit: u64,
     },
     /// The input has another shape than the pipeline makes or the model takes.
     #[error("the input has shape {actual:?}, expected {expected}")]
@@ -96,6 +96,12 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
+    /// Another process is fetching the file.
+    #[error("{path} is being written by another pull; wait for it to end")]
+    AlreadyPulling {
+        /// The file that is not whole yet.
+        path: PathBuf,
+    },
     /// The operating system refused.
     #[error("failed to {action} {path}: {source}")]
     Io {
@@ -143,6 +149,7 @@ impl Coded for DataError {
         match self {
             Self::UnknownDataset { .. } | Self::MissingSplit { .. } => ErrorCode::NotFound,
             Self::ImageTooLarge { .. } => ErrorCode::PayloadTooLarge,
+            Self::AlreadyPulling { .. } => ErrorCode::Conflict,
             Self::MissingFile { .. } | Self::WrongDigest { .. } | Self::Download { .. } => {
                 ErrorCode::Unavailable
             }

@@ -1,6 +1,8 @@
 //! One item of a dataset, and the forms in which an input can come.
 
-use mofang_types::Tensor;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use mofang_types::{DigestHasher, Tensor};
 
 use crate::DataError;
 
@@ -105,24 +107,46 @@ pub enum RawExample {
 }
 
 impl RawExample {
-    /// The bytes that identify the input, for digests and the search for duplicates.
-    pub(crate) fn identity(&self) -> Vec<u8> {
-        match self {
-            Self::Encoded(bytes) => bytes.clone(),
-            Self::Pixels(pixels) => {
-                let mut bytes = Vec::with_capacity(pixels.data.len() + 24);
-                for size in [pixels.height, pixels.width, pixels.channels] {
-                    bytes.extend_from_slice(&(size as u64).to_le_bytes());
-                }
-                bytes.extend_from_slice(&pixels.data);
-                bytes
+    /// Takes the input into a digest: what kind it is, its shape and its values.
+    pub(crate) fn update_digest(&self, hasher: &mut DigestHasher) {
+        let mut lengths = |kind: u64, sizes: &[usize]| {
+            hasher.update(&kind.to_le_bytes());
+            hasher.update(&(sizes.len() as u64).to_le_bytes());
+            for size in sizes {
+                hasher.update(&(*size as u64).to_le_bytes());
             }
-            Self::Tensor(tensor) => tensor
-                .data()
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect(),
+        };
+        match self {
+            Self::Encoded(bytes) => {
+                lengths(0, &[bytes.len()]);
+                hasher.update(bytes);
+            }
+            Self::Pixels(pixels) => {
+                lengths(1, &[pixels.height, pixels.width, pixels.channels]);
+                hasher.update(&pixels.data);
+            }
+            Self::Tensor(tensor) => {
+                lengths(2, tensor.shape());
+                for value in tensor.data() {
+                    hasher.update(&value.to_le_bytes());
+                }
+            }
         }
+    }
+
+    /// A number that equal inputs share and others hardly ever; to find repetitions, not to name anything.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        match self {
+            Self::Encoded(bytes) => bytes.hash(&mut hasher),
+            Self::Pixels(pixels) => pixels.data.hash(&mut hasher),
+            Self::Tensor(tensor) => {
+                for value in tensor.data() {
+                    value.to_bits().hash(&mut hasher);
+                }
+            }
+        }
+        hasher.finish()
     }
 }
 

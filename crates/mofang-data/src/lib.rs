@@ -26,7 +26,7 @@ mod store;
 pub mod transforms;
 
 pub use augmentations::Augmentation;
-pub use catalogue::{Catalogue, CatalogueEntry, CatalogueFile, ReaderSpec};
+pub use catalogue::{Catalogue, CatalogueEntry, CatalogueFile, ImageSize, ReaderSpec};
 pub use cleaning::{CleaningReport, RemovalReason, Removed};
 pub use dataset::{Dataset, Split, SplitName};
 pub use decoders::Decoder;

@@ -4,6 +4,8 @@
 //! of (seed, epoch, example). So (epoch, batch) is the whole state of the loader, and neither the
 //! number of threads nor their timing changes a bit of what comes out.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -13,7 +15,10 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Augmentation, CompiledPipeline, DataError, Pixels, Split};
+use crate::{Augmentation, CompiledPipeline, DataError, Example, Pixels, Split};
+
+/// Most bytes of transformed pixels that a loader keeps; what is beyond is transformed anew in each epoch.
+const CACHE_BYTES_MAX: usize = 1 << 30;
 
 /// Examples that go through the model together.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +48,9 @@ pub struct LoaderSettings {
     pub prefetch_batches: usize,
     /// Whether a last batch that is not full is left out.
     pub drop_last: bool,
+    /// Whether the result of the pixel stage (decode, resize, …) is kept from an example's first use,
+    /// up to 1 GiB in all. Images that no step changes are never copied.
+    pub cache_prepared: bool,
 }
 
 impl Default for LoaderSettings {
@@ -55,6 +63,7 @@ impl Default for LoaderSettings {
             threads: 1,
             prefetch_batches: 2,
             drop_last: false,
+            cache_prepared: true,
         }
     }
 }
@@ -73,6 +82,8 @@ struct Work {
     settings: LoaderSettings,
     /// The result of the pixel stage for each example, kept from its first use.
     pixels: Vec<OnceLock<Pixels>>,
+    /// Bytes in `pixels`.
+    cached_bytes: AtomicUsize,
 }
 
 impl DataLoader {
@@ -100,6 +111,7 @@ impl DataLoader {
                 pipeline,
                 settings,
                 pixels,
+                cached_bytes: AtomicUsize::new(0),
             }),
         })
     }
@@ -130,14 +142,22 @@ impl DataLoader {
                 let (sender, receiver) = bounded(self.work.settings.prefetch_batches.max(1));
                 let (work, order) = (Arc::clone(&self.work), Arc::clone(&order));
                 let numbers = (start_batch..batches).skip(thread).step_by(threads);
-                thread::spawn(move || {
+                let run = move || {
+                    let mut scratch = Vec::new();
                     for number in numbers {
+                        let batch = work.batch(&order, epoch, number, &mut scratch);
                         // The receiver is gone when the epoch is left early.
-                        if sender.send(work.batch(&order, epoch, number)).is_err() {
+                        if sender.send(batch).is_err() {
                             break;
                         }
                     }
-                });
+                };
+                // A thread that cannot be started drops its sender, which the receiver reports.
+                drop(
+                    thread::Builder::new()
+                        .name(format!("loader-{thread}"))
+                        .spawn(run),
+                );
                 receiver
             })
             .collect();
@@ -145,7 +165,7 @@ impl DataLoader {
             let receiver = receivers.get(turn % receivers.len().max(1))?;
             Some(receiver.recv().unwrap_or_else(|_| {
                 Err(DataError::InvalidSettings(
-                    "a loader thread ended early".to_owned(),
+                    "a loader thread could not be started, or ended early".to_owned(),
                 ))
             }))
         })
@@ -163,28 +183,42 @@ impl Work {
         order
     }
 
-    fn batch(&self, order: &[usize], epoch: u64, number: usize) -> Result<Batch, DataError> {
+    fn batch(
+        &self,
+        order: &[usize],
+        epoch: u64,
+        number: usize,
+        scratch: &mut Vec<f32>,
+    ) -> Result<Batch, DataError> {
         let size = self.settings.batch_size;
-        let indices: Vec<usize> = order
-            .iter()
-            .copied()
-            .skip(number * size)
-            .take(size)
-            .collect();
+        let start = number.saturating_mul(size).min(order.len());
+        let end = start.saturating_add(size).min(order.len());
+        let indices = order.get(start..end).unwrap_or_default().to_vec();
         let mut labels = Vec::with_capacity(indices.len());
-        let mut images = Vec::with_capacity(indices.len());
-        for index in &indices {
-            let example = self.split.examples().get(*index).ok_or_else(|| {
-                DataError::InvalidSettings(format!("there is no example {index}"))
-            })?;
+        let mut shape = Vec::new();
+        let mut data = Vec::new();
+        for (position, index) in indices.iter().enumerate() {
+            let example = self.example(*index)?;
             labels.push(example.label);
-            images.push(self.prepare(*index, epoch)?);
+            let pixels = self.pixels(*index, example)?;
+            let example_shape = [pixels.channels(), pixels.height(), pixels.width()];
+            let length = pixels.data().len();
+            if position == 0 {
+                shape = [[indices.len()].as_slice(), &example_shape].concat();
+                data = vec![0.0; length * indices.len()];
+            } else if shape.get(1..) != Some(&example_shape) {
+                return Err(DataError::InvalidPipeline(format!(
+                    "{} has shape {example_shape:?}, the others of its batch {:?}; add a resize",
+                    example.id,
+                    shape.get(1..).unwrap_or_default()
+                )));
+            }
+            if let Some(target) = data.get_mut(position * length..(position + 1) * length) {
+                self.finish(&pixels, *index, epoch, target, scratch)?;
+            }
         }
-        let images = Tensor::stack(&images).map_err(|error| {
-            DataError::InvalidPipeline(format!(
-                "the examples of a batch differ in shape ({error}); add a resize"
-            ))
-        })?;
+        let images = Tensor::new(shape, data)
+            .map_err(|error| DataError::InvalidSettings(error.to_string()))?;
         Ok(Batch {
             images,
             labels,
@@ -192,26 +226,59 @@ impl Work {
         })
     }
 
-    fn prepare(&self, index: usize, epoch: u64) -> Result<Tensor, DataError> {
-        let missing = || DataError::InvalidSettings(format!("there is no example {index}"));
-        let slot = self.pixels.get(index).ok_or_else(missing)?;
-        let pixels = if let Some(pixels) = slot.get() {
-            pixels
-        } else {
-            let example = self.split.examples().get(index).ok_or_else(missing)?;
-            let pixels = self.pipeline.to_pixels(&example.input)?;
-            slot.get_or_init(|| pixels)
-        };
-        if self.settings.augmentations.is_empty() {
-            return self.pipeline.finish(pixels, &[], None);
+    fn example(&self, index: usize) -> Result<&Example, DataError> {
+        self.split
+            .examples()
+            .get(index)
+            .ok_or_else(|| DataError::InvalidSettings(format!("there is no example {index}")))
+    }
+
+    /// The result of the pixel stage, kept where the settings and the limit allow it.
+    fn pixels<'a>(
+        &'a self,
+        index: usize,
+        example: &'a Example,
+    ) -> Result<Cow<'a, Pixels>, DataError> {
+        let slot = self.pixels.get(index);
+        if let Some(pixels) = slot.and_then(OnceLock::get) {
+            return Ok(Cow::Borrowed(pixels));
         }
-        // Streams 0…2³²−1 of the augmentation's generator are the examples; the epoch is in its seed.
+        let pixels = self.pipeline.pixels_of(&example.input)?;
+        let (Some(slot), Cow::Owned(owned), true) = (slot, &pixels, self.settings.cache_prepared)
+        else {
+            return Ok(pixels);
+        };
+        let size = owned.data().len();
+        if self.cached_bytes.fetch_add(size, Ordering::Relaxed) + size > CACHE_BYTES_MAX {
+            self.cached_bytes.fetch_sub(size, Ordering::Relaxed);
+            return Ok(pixels);
+        }
+        Ok(Cow::Borrowed(slot.get_or_init(|| pixels.into_owned())))
+    }
+
+    fn finish(
+        &self,
+        pixels: &Pixels,
+        index: usize,
+        epoch: u64,
+        target: &mut [f32],
+        scratch: &mut Vec<f32>,
+    ) -> Result<(), DataError> {
+        let augmentations = self.settings.augmentations.as_slice();
+        if augmentations.is_empty() {
+            return self.pipeline.finish_into(pixels, None, target, scratch);
+        }
+        // Each example has a stream of its own; the epoch is in the seed.
         let mut randomness = ChaCha8Rng::seed_from_u64(
-            self.settings.seed ^ (epoch + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            self.settings.seed ^ epoch.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
         );
         randomness.set_stream(index as u64);
-        self.pipeline
-            .finish(pixels, &self.settings.augmentations, Some(&mut randomness))
+        self.pipeline.finish_into(
+            pixels,
+            Some((augmentations, &mut randomness)),
+            target,
+            scratch,
+        )
     }
 }
 
@@ -221,7 +288,7 @@ mod tests {
 
     use super::*;
     use crate::augmentations::{RandomCrop, RandomHorizontalFlip};
-    use crate::{Example, Pipeline, RawExample};
+    use crate::{Pipeline, RawExample};
 
     fn loader(settings: LoaderSettings) -> DataLoader {
         let examples = (0..50_u8)
@@ -269,6 +336,40 @@ mod tests {
         assert_eq!(batches, epoch(3, 3, 0));
         assert_eq!(batches[2..], epoch(2, 3, 2));
         assert_ne!(batches, epoch(1, 4, 0));
+    }
+
+    #[test]
+    fn a_batch_is_what_the_pipeline_prepares_one_by_one() {
+        let loader = loader(LoaderSettings {
+            batch_size: 4,
+            ..LoaderSettings::default()
+        });
+        let batch = loader.epoch(0, 1).next().unwrap().unwrap();
+        assert_eq!(batch.indices, [4, 5, 6, 7]);
+        assert_eq!(batch.labels, [0, 1, 0, 1]);
+        for (index, image) in batch.indices.iter().zip(batch.images.unstack()) {
+            let input = &loader.work.split.examples()[*index].input;
+            assert_eq!(image, loader.work.pipeline.prepare(input).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_last_batch_can_be_left_out() {
+        let kept = loader(LoaderSettings {
+            batch_size: 8,
+            ..LoaderSettings::default()
+        });
+        assert_eq!(kept.batches_per_epoch(), 7);
+        let left_out = loader(LoaderSettings {
+            batch_size: 8,
+            drop_last: true,
+            ..LoaderSettings::default()
+        });
+        let sizes: Vec<usize> = left_out
+            .epoch(0, 0)
+            .map(|batch| batch.unwrap().labels.len())
+            .collect();
+        assert_eq!(sizes, [8; 6]);
     }
 
     #[test]

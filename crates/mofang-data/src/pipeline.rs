@@ -4,10 +4,13 @@
 //! on 8-bit samples; then the image becomes `f32` in [0, 1], `[channels, height, width]`; then
 //! `normalize` works on that. Augmentations act between the two stages.
 
+use std::borrow::Cow;
+
 use mofang_types::{Prediction, Tensor, with_suggestion};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::augmentations::Image;
 use crate::transforms::{Normalize, decode};
 use crate::{Augmentation, DataError, Decoder, Pixels, RawExample, Transform};
 
@@ -143,9 +146,17 @@ impl CompiledPipeline {
     /// # Errors
     /// As [`Self::prepare`]; a ready tensor has no pixels.
     pub fn to_pixels(&self, input: &RawExample) -> Result<Pixels, DataError> {
+        self.pixels_of(input).map(Cow::into_owned)
+    }
+
+    /// As [`Self::to_pixels`], without a copy where no step changes the input.
+    pub(crate) fn pixels_of<'a>(
+        &self,
+        input: &'a RawExample,
+    ) -> Result<Cow<'a, Pixels>, DataError> {
         let mut pixels = match input {
-            RawExample::Encoded(bytes) => decode::decode(bytes)?,
-            RawExample::Pixels(pixels) => pixels.clone(),
+            RawExample::Encoded(bytes) => Cow::Owned(decode::decode(bytes)?),
+            RawExample::Pixels(pixels) => Cow::Borrowed(pixels),
             RawExample::Tensor(_) => {
                 return Err(DataError::InvalidSettings(
                     "a ready tensor has no pixels to transform".to_owned(),
@@ -153,9 +164,11 @@ impl CompiledPipeline {
             }
         };
         for step in &self.pixel_stage {
-            pixels = step.apply(pixels)?;
+            if !step.is_identity(&pixels) {
+                pixels = Cow::Owned(step.apply(pixels.into_owned())?);
+            }
         }
-        let actual = [pixels.channels(), pixels.height(), pixels.width()];
+        let actual = shape_of(&pixels);
         match self.output_shape {
             Some(expected) if expected != actual => Err(DataError::WrongShape {
                 actual: actual.to_vec(),
@@ -175,16 +188,41 @@ impl CompiledPipeline {
         augmentations: &[Augmentation],
         randomness: Option<&mut dyn Rng>,
     ) -> Result<Tensor, DataError> {
-        let mut tensor = to_unit_interval(pixels)?;
-        if let Some(randomness) = randomness {
+        let mut data = vec![0.0; pixels.data().len()];
+        let randomness = randomness.map(|randomness| (augmentations, randomness));
+        self.finish_into(pixels, randomness, &mut data, &mut Vec::new())?;
+        Tensor::new(shape_of(pixels).to_vec(), data)
+            .map_err(|error| DataError::InvalidSettings(error.to_string()))
+    }
+
+    /// As [`Self::finish`], into `target`, which has as many values as there are samples. `scratch`
+    /// is room that the caller keeps from one image to the next.
+    pub(crate) fn finish_into(
+        &self,
+        pixels: &Pixels,
+        augmentations: Option<(&[Augmentation], &mut dyn Rng)>,
+        target: &mut [f32],
+        scratch: &mut Vec<f32>,
+    ) -> Result<(), DataError> {
+        if let Some(normalize) = &self.normalize {
+            normalize.check_channels(pixels.channels())?;
+        }
+        to_unit_interval(pixels, target);
+        if let Some((augmentations, randomness)) = augmentations {
+            let mut image = Image {
+                height: pixels.height(),
+                width: pixels.width(),
+                data: &mut *target,
+                scratch,
+            };
             for augmentation in augmentations {
-                augmentation.apply(&mut tensor, randomness);
+                augmentation.apply(&mut image, randomness);
             }
         }
         if let Some(normalize) = &self.normalize {
-            normalize.apply(&mut tensor)?;
+            normalize.apply(target);
         }
-        Ok(tensor)
+        Ok(())
     }
 
     /// Turns the model's output for one example into a prediction of the `top_k` best classes
@@ -227,32 +265,27 @@ impl CompiledPipeline {
     }
 }
 
+/// `[channels, height, width]`.
+fn shape_of(pixels: &Pixels) -> [usize; 3] {
+    [pixels.channels(), pixels.height(), pixels.width()]
+}
+
 /// `[height, width, channels]` of bytes to `[channels, height, width]` of `f32` in [0, 1].
-fn to_unit_interval(pixels: &Pixels) -> Result<Tensor, DataError> {
-    const SCALE: f32 = 1.0 / 255.0;
-    let (height, width, channels) = (pixels.height(), pixels.width(), pixels.channels());
-    let data = if channels == 1 {
-        pixels
-            .data()
-            .iter()
-            .map(|sample| f32::from(*sample) * SCALE)
-            .collect()
-    } else {
-        let mut data = Vec::with_capacity(pixels.data().len());
-        for channel in 0..channels {
-            data.extend(
-                pixels
-                    .data()
-                    .iter()
-                    .skip(channel)
-                    .step_by(channels)
-                    .map(|s| f32::from(*s) * SCALE),
-            );
+fn to_unit_interval(pixels: &Pixels, target: &mut [f32]) {
+    let unit = |sample: u8| f32::from(sample) / 255.0;
+    if pixels.channels() == 1 {
+        for (value, sample) in target.iter_mut().zip(pixels.data()) {
+            *value = unit(*sample);
         }
-        data
-    };
-    Tensor::new(vec![channels, height, width], data)
-        .map_err(|error| DataError::InvalidSettings(error.to_string()))
+        return;
+    }
+    let plane = (pixels.height() * pixels.width()).max(1);
+    let (samples, _) = pixels.data().as_chunks::<3>();
+    for (channel, target) in target.chunks_exact_mut(plane).enumerate() {
+        for (value, sample) in target.iter_mut().zip(samples) {
+            *value = unit(sample.get(channel).copied().unwrap_or(0));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -311,10 +344,58 @@ mod tests {
                 json!([{"type": "resize", "height": 0, "width": 1}]),
                 "height",
             ),
+            (
+                json!([{"type": "resize", "heigth": 1, "width": 1}]),
+                "did you mean `height`?",
+            ),
+            (
+                json!([{"type": "convert", "color": "greyscale"}]),
+                "did you mean `grayscale`?",
+            ),
+            (json!([{"type": "invert", "by": 3}]), "unknown field `by`"),
         ] {
             let message = compiled(&transforms).unwrap_err().to_string();
             assert!(message.contains(part), "{message}");
         }
+    }
+
+    #[test]
+    fn unknown_decoders_and_their_keys_are_refused() {
+        for (decoders, part) in [
+            (json!([{"type": "softmaxx"}]), "did you mean `softmax`?"),
+            (
+                json!([{"type": "softmax", "temperature": 2}]),
+                "unknown field `temperature`",
+            ),
+            (json!([{"type": "top_k", "n": 2}]), "unknown field `n`"),
+        ] {
+            let json = json!({"transforms": [], "decoders": decoders});
+            let message = Pipeline::from_json(&json).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn channels_become_planes() {
+        let pipeline = compiled(&json!([])).unwrap();
+        let pixels = Pixels::new(1, 2, 3, vec![0, 51, 102, 153, 204, 255]).unwrap();
+        let tensor = pipeline.prepare(&RawExample::Pixels(pixels)).unwrap();
+        assert_eq!(tensor.shape(), [3, 1, 2]);
+        mofang_types::testing::assert_close(tensor.data(), &[0.0, 0.6, 0.2, 0.8, 0.4, 1.0], 1e-6);
+    }
+
+    #[test]
+    fn an_image_that_no_step_changes_is_not_copied() {
+        let pipeline = compiled(&json!([
+            {"type": "decode"}, {"type": "convert", "color": "grayscale"},
+            {"type": "resize", "height": 2, "width": 1},
+        ]))
+        .unwrap();
+        let pixels = Pixels::new(2, 1, 1, vec![1, 2]).unwrap();
+        let same = RawExample::Pixels(pixels);
+        assert!(matches!(pipeline.pixels_of(&same), Ok(Cow::Borrowed(_))));
+        let other = RawExample::Pixels(Pixels::new(1, 1, 1, vec![1]).unwrap());
+        assert!(matches!(pipeline.pixels_of(&other), Ok(Cow::Owned(_))));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Fetches the files of a dataset: streamed, resumed, verified, and visible only when whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mofang_types::{ArtifactDigest, DigestHasher};
 
@@ -10,6 +11,12 @@ use crate::{CatalogueFile, DataError};
 
 /// Most bytes of a file whose size the catalogue does not give.
 const SIZE_BYTES_MAX: u64 = 64 << 30;
+
+/// Longest time to reach a server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest time in which a server sends nothing.
+const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How far a file has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +45,13 @@ impl Source {
                 mirror.trim_end_matches('/'),
                 file.name
             ))),
-            (Some(mirror), _) => Ok(Self::Path(Path::new(mirror).join(&file.name))),
+            (Some(mirror), _) => {
+                // A mirror of several datasets has a folder for each.
+                let mirror = Path::new(mirror);
+                let own = mirror.join(dataset).join(&file.name);
+                let shared = mirror.join(&file.name);
+                Ok(Self::Path(if own.is_file() { own } else { shared }))
+            }
             (None, Some(url)) => Ok(Self::Url(url.clone())),
             (None, None) => Err(DataError::InvalidSettings(format!(
                 "{} of dataset \"{dataset}\" has no public address; name a folder or URL that has it with --mirror",
@@ -57,22 +70,31 @@ impl Source {
                 Ok((Box::new(file), offset))
             }
             Self::Url(url) => {
-                let failed = |error: ureq::Error| DataError::Download {
+                let failed = |reason: String| DataError::Download {
                     url: url.clone(),
-                    reason: error.to_string(),
+                    reason,
                 };
-                let mut request = ureq::get(url);
-                if offset > 0 {
-                    request = request.header("Range", format!("bytes={offset}-"));
+                let answer = match request(url, offset) {
+                    // What is here is not a beginning of what is there.
+                    Err(ureq::Error::StatusCode(416)) if offset > 0 => request(url, 0),
+                    answer => answer,
                 }
-                let response = request.call().map_err(failed)?;
+                .map_err(|error| failed(error.to_string()))?;
                 // A server that does not know ranges answers 200 with the whole file.
-                let begins = if response.status().as_u16() == 206 {
-                    offset
-                } else {
-                    0
+                let begins = match answer.status().as_u16() {
+                    206 => offset,
+                    _ => 0,
                 };
-                Ok((Box::new(response.into_body().into_reader()), begins))
+                let range = answer.headers().get("Content-Range");
+                let expected = format!("bytes {begins}-");
+                if begins > 0
+                    && !range.is_some_and(|range| range.as_bytes().starts_with(expected.as_bytes()))
+                {
+                    return Err(failed(format!(
+                        "the server did not send {expected} as asked"
+                    )));
+                }
+                Ok((Box::new(answer.into_body().into_reader()), begins))
             }
         }
     }
@@ -83,6 +105,22 @@ impl Source {
             Self::Url(url) => url.clone(),
         }
     }
+}
+
+/// Asks a server for a file from `offset` on.
+fn request(url: &str, offset: u64) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+    let mut request = ureq::get(url)
+        .config()
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_recv_response(Some(STALL_TIMEOUT))
+        .timeout_per_read(Some(STALL_TIMEOUT))
+        .build()
+        // The file as it is: a transparent packing would move the offsets.
+        .header("Accept-Encoding", "identity");
+    if offset > 0 {
+        request = request.header("Range", format!("bytes={offset}-"));
+    }
+    request.call()
 }
 
 /// Fetches one file into `folder`, unless it is there and whole.
@@ -100,9 +138,18 @@ pub(crate) fn pull_file(
     fs::create_dir_all(folder).map_err(DataError::io("create", folder))?;
     let partial = folder.join(format!("{}.part", file.name));
     let source = Source::of(dataset, file, mirror)?;
-    fetch(&source, file, &partial, progress)?;
-    if let Err(error) = verify_file(file, &partial) {
-        // What is there cannot become right by fetching more.
+    let mut output = open_partial(&partial)?;
+    let resumed = fetch(&source, file, &mut output, &partial, progress)?;
+    let mut verified = verify_file(file, &partial);
+    if verified.is_err() && resumed > 0 {
+        // What was there already may be what is wrong.
+        output
+            .set_len(0)
+            .map_err(DataError::io("write", &partial))?;
+        fetch(&source, file, &mut output, &partial, progress)?;
+        verified = verify_file(file, &partial);
+    }
+    if let Err(error) = verified {
         fs::remove_file(&partial).map_err(DataError::io("remove", &partial))?;
         let DataError::WrongDigest {
             actual, expected, ..
@@ -110,48 +157,61 @@ pub(crate) fn pull_file(
         else {
             return Err(error);
         };
-        let reason = format!("its SHA-256 is {actual}, expected {expected}");
         return Err(DataError::Download {
             url: source.name(),
-            reason,
+            reason: format!("its SHA-256 is {actual}, expected {expected}"),
         });
     }
     fs::rename(&partial, &target).map_err(DataError::io("rename", &partial))?;
     sync_folder(folder)
 }
 
-fn fetch(
-    source: &Source,
-    file: &CatalogueFile,
-    partial: &Path,
-    progress: &mut dyn FnMut(PullProgress<'_>),
-) -> Result<(), DataError> {
-    let mut output = OpenOptions::new()
+/// Opens the file that is not whole yet, for this pull alone.
+fn open_partial(partial: &Path) -> Result<File, DataError> {
+    let output = OpenOptions::new()
         .create(true)
         .truncate(false)
         .read(true)
         .write(true)
         .open(partial)
         .map_err(DataError::io("write", partial))?;
-    let present = output
-        .metadata()
-        .map_err(DataError::io("read", partial))?
-        .len();
-    if file.size_bytes.is_some_and(|size| size == present) {
-        return Ok(());
+    match output.try_lock() {
+        Ok(()) => Ok(output),
+        Err(TryLockError::WouldBlock) => Err(DataError::AlreadyPulling {
+            path: partial.to_path_buf(),
+        }),
+        Err(TryLockError::Error(source)) => Err(DataError::io("lock", partial)(source)),
     }
-    let resumed = if file.size_bytes.is_some_and(|size| present > size) {
+}
+
+/// Fetches what is missing at the end of `output`; gives how many bytes were there already.
+fn fetch(
+    source: &Source,
+    file: &CatalogueFile,
+    output: &mut File,
+    partial: &Path,
+    progress: &mut dyn FnMut(PullProgress<'_>),
+) -> Result<u64, DataError> {
+    let metadata = output.metadata().map_err(DataError::io("read", partial))?;
+    let present = metadata.len();
+    if present > 0 && file.size_bytes == Some(present) {
+        return Ok(present);
+    }
+    let wanted = if file.size_bytes.is_some_and(|size| present > size) {
         0
     } else {
         present
     };
-    let (mut input, mut received) = source.open(resumed)?;
+    let (mut input, begins) = source.open(wanted)?;
+    if begins != present {
+        output
+            .set_len(begins)
+            .map_err(DataError::io("write", partial))?;
+    }
     output
-        .set_len(received)
+        .seek(SeekFrom::Start(begins))
         .map_err(DataError::io("write", partial))?;
-    output
-        .seek(SeekFrom::End(0))
-        .map_err(DataError::io("write", partial))?;
+    let mut received = begins;
     let limit = file.size_bytes.unwrap_or(SIZE_BYTES_MAX);
     let mut buffer = vec![0_u8; 256 * 1024];
     loop {
@@ -191,7 +251,8 @@ fn fetch(
             reason,
         });
     }
-    output.sync_all().map_err(DataError::io("write", partial))
+    output.sync_all().map_err(DataError::io("write", partial))?;
+    Ok(begins)
 }
 
 /// Checks a file against the catalogue's digest.
@@ -228,6 +289,8 @@ fn sync_folder(folder: &Path) -> Result<(), DataError> {
 
 #[cfg(test)]
 mod tests {
+    use mofang_types::{Coded as _, ErrorCode};
+
     use super::*;
 
     fn catalogue_file(content: &[u8]) -> CatalogueFile {
@@ -269,6 +332,57 @@ mod tests {
         assert!(lowest > 200_000, "began again at {lowest}");
         assert_eq!(fs::read(folder.path().join("f.bin")).unwrap(), content);
         assert!(!folder.path().join("f.bin.part").exists());
+    }
+
+    #[test]
+    fn a_wrong_beginning_is_fetched_anew() {
+        let mirror = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(mirror.path().join("f.bin"), b"good").unwrap();
+        for beginning in ["ev", "evil", "too long"] {
+            fs::write(folder.path().join("f.bin.part"), beginning).unwrap();
+            let file = catalogue_file(b"good");
+            let mirror = mirror.path().to_str();
+            pull_file("d", &file, folder.path(), mirror, &mut |_| ()).unwrap();
+            let target = folder.path().join("f.bin");
+            assert_eq!(fs::read(&target).unwrap(), b"good");
+            fs::remove_file(target).unwrap();
+        }
+    }
+
+    #[test]
+    fn two_pulls_of_one_file_do_not_mix() {
+        let mirror = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(mirror.path().join("f.bin"), b"good").unwrap();
+        let other = open_partial(&folder.path().join("f.bin.part")).unwrap();
+        let file = catalogue_file(b"good");
+        let pull = || {
+            let mirror = mirror.path().to_str();
+            pull_file("d", &file, folder.path(), mirror, &mut |_| ())
+        };
+        assert!(matches!(pull(), Err(DataError::AlreadyPulling { .. })));
+        drop(other);
+        pull().unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_a_clear_error_and_nothing_is_visible() {
+        let mirror = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(mirror.path().join("f.bin"), b"good").unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("f.bin.part")).unwrap();
+        let error = pull_file(
+            "d",
+            &catalogue_file(b"good"),
+            folder.path(),
+            mirror.path().to_str(),
+            &mut |_| (),
+        )
+        .unwrap_err();
+        assert_eq!(error.code(), ErrorCode::OutOfSpace, "{error}");
+        assert!(!folder.path().join("f.bin").exists());
     }
 
     #[test]

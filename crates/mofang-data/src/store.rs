@@ -1,20 +1,23 @@
 //! The datasets of a data directory: what is there, fetching and verifying it, and reading it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mofang_types::ArtifactDigest;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::embedded;
+use crate::cleaning::{Expected, clean};
 use crate::pull::{pull_file, verify_file};
 use crate::readers::{
-    RawSplits, read_csv_pixels, read_idx_pair, read_image_folder, read_image_tar,
+    CsvPixels, RawSplits, read_csv_pixels, read_idx_pair, read_image_folder, read_image_tar,
 };
 use crate::{
     Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
-    ReaderSpec, Split, SplitName, SplitSettings, cleaning, readers,
+    ReaderSpec, Split, SplitName, SplitSettings, readers,
 };
 
 /// Whether the files of a dataset are here.
@@ -142,107 +145,166 @@ impl DatasetStore {
             let path = Path::new(name);
             let text = fs::read_to_string(path).map_err(DataError::io("read", path))?;
             let entry = CatalogueEntry::parse(name, &text)?;
-            return load(entry, path.parent().unwrap_or(Path::new(".")), settings);
+            let folder = path.parent().unwrap_or(Path::new("."));
+            return Source {
+                entry,
+                folder,
+                is_builtin: false,
+            }
+            .load(settings);
         }
         let entry = self.catalogue.entry(name)?.clone();
         let folder = self.folder.join(&entry.name);
-        load(entry, &folder, settings)
+        Source {
+            entry,
+            folder: &folder,
+            is_builtin: true,
+        }
+        .load(settings)
     }
 }
 
-fn load(
-    mut entry: CatalogueEntry,
-    folder: &Path,
-    settings: &SplitSettings,
-) -> Result<Dataset, DataError> {
-    if let (ReaderSpec::ImageFolder { folder: images }, true) =
-        (&entry.reader, entry.labels.is_empty())
-    {
-        entry.labels = readers::classes_of(&folder.join(images))?;
-    }
-    let splits = read(&entry, folder)?;
-    let (mut splits, cleaning) = if settings.clean {
-        cleaning::clean(splits, entry.labels.len())
-    } else {
-        (splits, CleaningReport::default())
-    };
-    settings.complete(&mut splits);
-    let splits: BTreeMap<SplitName, Arc<Split>> = splits
-        .into_iter()
-        .map(|(name, examples)| (name, Arc::new(Split::new(examples))))
-        .collect();
-    Ok(Dataset {
-        name: entry.name.clone(),
-        labels: entry.labels.clone(),
-        splits,
-        cleaning,
-        entry,
-    })
+/// An entry with the folder of its files.
+struct Source<'a> {
+    entry: CatalogueEntry,
+    folder: &'a Path,
+    /// Whether the entry is of the catalogue, some of whose files are compiled in.
+    is_builtin: bool,
 }
 
-/// The bytes of a file, verified.
-fn bytes_of(entry: &CatalogueEntry, folder: &Path, name: &str) -> Result<Vec<u8>, DataError> {
-    if let Some(bytes) = embedded(&entry.name, name) {
-        return Ok(bytes.to_vec());
-    }
-    let path = folder.join(name);
-    if !path.is_file() {
-        return Err(DataError::MissingFile {
-            dataset: entry.name.clone(),
-            path,
-        });
-    }
-    if let Some(file) = entry.files.iter().find(|file| file.name == name) {
-        verify_file(file, &path)?;
-    }
-    fs::read(&path).map_err(DataError::io("read", &path))
-}
-
-fn read(entry: &CatalogueEntry, folder: &Path) -> Result<RawSplits, DataError> {
-    match &entry.reader {
-        ReaderSpec::Idx {
-            train_images,
-            train_labels,
-            test_images,
-            test_labels,
-        } => {
-            let pair = |images: &str, labels: &str| {
-                let (image_bytes, label_bytes) = (
-                    bytes_of(entry, folder, images)?,
-                    bytes_of(entry, folder, labels)?,
-                );
-                read_idx_pair((images, &image_bytes), (labels, &label_bytes))
+impl Source<'_> {
+    fn load(mut self, settings: &SplitSettings) -> Result<Dataset, DataError> {
+        let mut cleaning = CleaningReport::default();
+        let mut splits = self.read(&mut cleaning)?;
+        if settings.clean {
+            let expected = Expected {
+                classes: self.entry.labels.len(),
+                image_size: self.entry.image_size,
             };
-            let mut splits =
-                RawSplits::from([(SplitName::Train, pair(train_images, train_labels)?)]);
-            if let (Some(images), Some(labels)) = (test_images, test_labels) {
-                splits.insert(SplitName::Test, pair(images, labels)?);
+            splits = clean(splits, expected, &mut cleaning);
+        } else {
+            self.refuse_unlabelled(&splits, &cleaning)?;
+        }
+        settings.complete(&mut splits);
+        let splits: BTreeMap<SplitName, Arc<Split>> = splits
+            .into_iter()
+            .map(|(name, examples)| (name, Arc::new(Split::new(examples))))
+            .collect();
+        Ok(Dataset {
+            name: self.entry.name.clone(),
+            labels: self.entry.labels.clone(),
+            splits,
+            cleaning,
+            entry: self.entry,
+        })
+    }
+
+    /// Without cleaning, what cannot be an example at all is an error.
+    fn refuse_unlabelled(
+        &self,
+        splits: &RawSplits,
+        cleaning: &CleaningReport,
+    ) -> Result<(), DataError> {
+        if let Some(removed) = cleaning.removed.first() {
+            return Err(DataError::malformed(&removed.id, &removed.detail));
+        }
+        let classes = self.entry.labels.len();
+        let unlabelled = splits.values().flatten().find(|e| e.label >= classes);
+        match unlabelled {
+            Some(example) => Err(DataError::malformed(
+                &example.id,
+                format!(
+                    "its label is none of the {classes} of the dataset; cleaning removes such examples"
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The bytes of a file, verified.
+    fn bytes_of(&self, name: &str) -> Result<Cow<'static, [u8]>, DataError> {
+        if self.is_builtin
+            && let Some(bytes) = embedded(&self.entry.name, name)
+        {
+            return Ok(Cow::Borrowed(bytes));
+        }
+        let path = self.folder.join(name);
+        if !path.is_file() {
+            return Err(DataError::MissingFile {
+                dataset: self.entry.name.clone(),
+                path,
+            });
+        }
+        let bytes = fs::read(&path).map_err(DataError::io("read", &path))?;
+        let file = self.entry.files.iter().find(|file| file.name == name);
+        if let Some(expected) = file.and_then(|file| file.sha256) {
+            let actual = ArtifactDigest::of(&bytes);
+            if actual != expected {
+                return Err(DataError::WrongDigest {
+                    path,
+                    actual: actual.to_string(),
+                    expected: expected.to_string(),
+                });
             }
-            Ok(splits)
         }
-        ReaderSpec::ImageTar { file } => {
-            read_image_tar(file, &bytes_of(entry, folder, file)?, &entry.labels)
-        }
-        ReaderSpec::ImageFolder { folder: images } => {
-            read_image_folder(&folder.join(images), &entry.labels)
-        }
-        ReaderSpec::CsvPixels {
-            file,
-            height,
-            width,
-            sample_max,
-            label_column,
-        } => {
-            let bytes = bytes_of(entry, folder, file)?;
-            let examples = read_csv_pixels(
+        Ok(Cow::Owned(bytes))
+    }
+
+    /// Reads the files; rows that are no examples go into `cleaning`, and the labels of an entry that
+    /// leaves them out are found.
+    fn read(&mut self, cleaning: &mut CleaningReport) -> Result<RawSplits, DataError> {
+        match &self.entry.reader {
+            ReaderSpec::Idx {
+                train_images,
+                train_labels,
+                test_images,
+                test_labels,
+            } => {
+                let pair = |images: &str, labels: &str| {
+                    let (image_bytes, label_bytes) =
+                        (self.bytes_of(images)?, self.bytes_of(labels)?);
+                    read_idx_pair((images, &image_bytes), (labels, &label_bytes))
+                };
+                let mut splits =
+                    RawSplits::from([(SplitName::Train, pair(train_images, train_labels)?)]);
+                if let (Some(images), Some(labels)) = (test_images, test_labels) {
+                    splits.insert(SplitName::Test, pair(images, labels)?);
+                }
+                Ok(splits)
+            }
+            ReaderSpec::ImageTar { file } => {
+                let bytes = self.bytes_of(file)?;
+                if self.entry.labels.is_empty() {
+                    self.entry.labels = readers::classes_of_tar(file, &bytes)?;
+                }
+                read_image_tar(file, &bytes, &self.entry.labels)
+            }
+            ReaderSpec::ImageFolder { folder: images } => {
+                let images = self.folder.join(images);
+                if self.entry.labels.is_empty() {
+                    self.entry.labels = readers::classes_of(&images)?;
+                }
+                read_image_folder(&images, &self.entry.labels)
+            }
+            ReaderSpec::CsvPixels {
                 file,
-                &bytes,
-                (*height, *width),
-                *sample_max,
+                height,
+                width,
+                sample_max,
                 label_column,
-                &entry.labels,
-            )?;
-            Ok(RawSplits::from([(SplitName::Train, examples)]))
+            } => {
+                let layout = CsvPixels {
+                    height: *height,
+                    width: *width,
+                    sample_max: *sample_max,
+                    label_column,
+                };
+                let bytes = self.bytes_of(file)?;
+                let rows = read_csv_pixels(file, &bytes, layout, &self.entry.labels)?;
+                cleaning.examined += rows.removed.len();
+                cleaning.removed.extend(rows.removed);
+                Ok(RawSplits::from([(SplitName::Train, rows.examples)]))
+            }
         }
     }
 }

@@ -12,9 +12,9 @@ use crate::{DataError, StepInfo};
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decoder {
     /// Names the classes by the labels of the package.
-    Labels,
+    Labels {},
     /// Logits to probabilities.
-    Softmax,
+    Softmax {},
     /// Keeps the `k` most probable classes.
     TopK {
         /// How many, at least 1.
@@ -43,7 +43,7 @@ pub fn all() -> &'static [StepInfo] {
 /// Checks that the list is one that can run, and gives the `k` of its `top_k`.
 pub(crate) fn check(decoders: &[Decoder]) -> Result<usize, DataError> {
     match decoders {
-        [Decoder::Softmax, Decoder::TopK { k }, Decoder::Labels] if *k >= 1 => Ok(*k),
+        [Decoder::Softmax {}, Decoder::TopK { k }, Decoder::Labels {}] if *k >= 1 => Ok(*k),
         _ => Err(DataError::InvalidPipeline(
             "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order".to_owned(),
         )),

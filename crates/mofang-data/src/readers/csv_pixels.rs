@@ -1,97 +1,167 @@
 //! CSV with a column for each sample of an image and one for its label.
 
-use crate::{DataError, Example, Pixels, RawExample};
+use csv::StringRecord;
 
-use super::class_of;
+use crate::{DataError, Example, Pixels, RawExample, RemovalReason, Removed, SplitName};
 
-/// Most columns of a file.
+use super::{ReadRows, class_of};
+
+/// Most columns of a file (TRUST REL-32).
 const COLUMNS_MAX: usize = 10_000;
 
-/// Reads grey images of `height` × `width`: every column but `label_column` is a sample, row by row.
-/// Samples run from 0 to `sample_max`, which becomes 255.
+/// Most bytes of a field (REL-32).
+const FIELD_BYTES_MAX: usize = 1 << 20;
+
+/// Where the samples and the label of a row stand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CsvPixels<'a> {
+    /// Rows of an image.
+    pub height: usize,
+    /// Columns of an image.
+    pub width: usize,
+    /// The largest sample, which becomes 255.
+    pub sample_max: f32,
+    /// The column of the label.
+    pub label_column: &'a str,
+}
+
+/// Reads grey images: every column but that of the label is a sample, row by row of the image.
+/// A row with another number of columns, or with a sample that is no number in range, is left out
+/// and reported; one without a label keeps an index outside the labels, for cleaning to find.
 ///
 /// # Errors
-/// When a line has another number of columns, a sample is not a number in range, or the label's
-/// column is missing.
+/// When the header does not fit, or the file is no CSV.
 pub fn read_csv_pixels(
     file: &str,
     bytes: &[u8],
-    (height, width): (usize, usize),
-    sample_max: f32,
-    label_column: &str,
+    layout: CsvPixels<'_>,
     labels: &[String],
-) -> Result<Vec<Example>, DataError> {
-    let mut reader = csv::Reader::from_reader(bytes);
+) -> Result<ReadRows, DataError> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     let header = reader
         .headers()
         .map_err(|error| DataError::malformed(file, error))?
         .clone();
     let label_at = header
         .iter()
-        .position(|name| name == label_column)
-        .ok_or_else(|| DataError::malformed(file, format!("has no column \"{label_column}\"")))?;
-    if header.len() > COLUMNS_MAX || header.len() != height * width + 1 {
+        .position(|name| name == layout.label_column)
+        .ok_or_else(|| {
+            DataError::malformed(file, format!("has no column \"{}\"", layout.label_column))
+        })?;
+    let samples = layout.height.checked_mul(layout.width).unwrap_or(0);
+    if header.len() > COLUMNS_MAX || samples == 0 || header.len() - 1 != samples {
         let reason = format!(
-            "{} columns, expected {height} × {width} samples and a label",
-            header.len()
+            "{} columns, expected {} × {} samples and a label, at most {COLUMNS_MAX}",
+            header.len(),
+            layout.height,
+            layout.width
         );
         return Err(DataError::malformed(file, reason));
     }
-    let mut examples = Vec::new();
+    let mut rows = ReadRows::default();
     for record in reader.records() {
         let record = record.map_err(|error| DataError::malformed(file, error))?;
         let line = record.position().map_or(0, csv::Position::line);
-        let mut data = Vec::with_capacity(height * width);
-        for (column, text) in record
-            .iter()
-            .enumerate()
-            .filter(|(column, _)| *column != label_at)
-        {
-            let sample = text
-                .trim()
-                .parse::<f32>()
-                .ok()
-                .filter(|value| (0.0..=sample_max).contains(value));
-            let sample = sample.ok_or_else(|| {
-                let name = header.get(column).unwrap_or_default();
-                DataError::malformed(
-                    file,
-                    format!("line {line}, column {name}: \"{text}\" is not in 0..={sample_max}"),
-                )
-            })?;
-            data.push((sample / sample_max * 255.0).round() as u8);
+        if record.iter().any(|field| field.len() > FIELD_BYTES_MAX) {
+            return Err(DataError::malformed(
+                file,
+                format!("line {line} has a field of more than {FIELD_BYTES_MAX} bytes"),
+            ));
         }
-        examples.push(Example {
-            id: format!("{file}#{}", examples.len()),
-            input: RawExample::Pixels(Pixels::new(height, width, 1, data)?),
-            label: class_of(labels, record.get(label_at).unwrap_or_default().trim()),
-        });
+        let id = format!("{file}:{line}");
+        match samples_of(&record, &header, label_at, layout.sample_max) {
+            Ok(data) => rows.examples.push(Example {
+                id,
+                input: RawExample::Pixels(Pixels::new(layout.height, layout.width, 1, data)?),
+                label: class_of(labels, record.get(label_at).unwrap_or_default().trim()),
+            }),
+            Err((reason, detail)) => rows.removed.push(Removed {
+                id,
+                split: SplitName::Train,
+                reason,
+                detail,
+            }),
+        }
     }
-    Ok(examples)
+    Ok(rows)
+}
+
+/// The samples of a row, scaled to 0..=255.
+fn samples_of(
+    record: &StringRecord,
+    header: &StringRecord,
+    label_at: usize,
+    sample_max: f32,
+) -> Result<Vec<u8>, (RemovalReason, String)> {
+    if record.len() != header.len() {
+        let detail = format!("{} columns instead of {}", record.len(), header.len());
+        return Err((RemovalReason::WrongShape, detail));
+    }
+    record
+        .iter()
+        .zip(header)
+        .enumerate()
+        .filter(|(column, _)| *column != label_at)
+        .map(|(_, (text, name))| {
+            let sample = text.trim().parse::<f32>().ok();
+            let sample = sample.filter(|sample| (0.0..=sample_max).contains(sample));
+            sample
+                .map(|sample| (sample / sample_max * 255.0).round() as u8)
+                .ok_or_else(|| {
+                    let text: String = text.chars().take(40).collect();
+                    let detail = format!("column {name}: \"{text}\" is not in 0..={sample_max}");
+                    (RemovalReason::Unreadable, detail)
+                })
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Result<ReadRows, DataError> {
+        let layout = CsvPixels {
+            height: 1,
+            width: 2,
+            sample_max: 16.0,
+            label_column: "label",
+        };
+        let labels = ["0", "1"].map(str::to_owned);
+        read_csv_pixels("f", text.as_bytes(), layout, &labels)
+    }
+
     #[test]
     fn rows_become_images() {
-        let labels = ["0", "1"].map(str::to_owned);
-        let read =
-            |text: &str| read_csv_pixels("f", text.as_bytes(), (1, 2), 16.0, "label", &labels);
-        let examples = read("a,b,label\n0,16,1\n8,4,0\n").unwrap();
-        assert_eq!(examples[0].label, 1);
+        let rows = read("a,b,label\n0,16,1\n8,4,0\n0,0,\n").unwrap();
+        assert_eq!(rows.examples[0].label, 1);
+        assert_eq!(rows.examples[1].id, "f:3");
         assert_eq!(
-            examples[1].input,
+            rows.examples[1].input,
             RawExample::Pixels(Pixels::new(1, 2, 1, vec![128, 64]).unwrap())
         );
-        for text in [
-            "a,b\n0,1\n",
-            "a,b,label\n0,17,1\n",
-            "a,b,label\n0,x,1\n",
-            "a,b,label\n0,1\n",
+        // No label: an index that cleaning finds.
+        assert_eq!(rows.examples[2].label, 2);
+        assert!(rows.removed.is_empty());
+    }
+
+    #[test]
+    fn bad_rows_are_reported_and_bad_headers_refused() {
+        for (row, reason) in [
+            ("0,17,1", RemovalReason::Unreadable),
+            ("0,-1,1", RemovalReason::Unreadable),
+            ("0,NaN,1", RemovalReason::Unreadable),
+            ("0,x,1", RemovalReason::Unreadable),
+            ("0,1", RemovalReason::WrongShape),
+            ("0,1,1,1", RemovalReason::WrongShape),
         ] {
-            assert!(read(text).is_err(), "{text}");
+            let rows = read(&format!("a,b,label\n{row}\n1,2,0\n")).unwrap();
+            assert_eq!(rows.examples.len(), 1, "{row}");
+            assert_eq!(rows.removed[0].reason, reason, "{row}");
+            assert_eq!(rows.removed[0].id, "f:2");
+        }
+        for header in ["a,b", "a,label", "a,b,c,label", ""] {
+            assert!(read(&format!("{header}\n0,1,1\n")).is_err(), "{header}");
         }
     }
 }

@@ -1,69 +1,107 @@
 //! IDX, the format of MNIST and its kin (plain or gzip): a big-endian header, then unsigned bytes.
 
-use std::io::Read as _;
+use std::io::{self, Read};
 
 use flate2::read::GzDecoder;
 
 use crate::{DataError, Example, Pixels, RawExample};
 
 /// Most bytes that a file may unpack to.
-const UNPACKED_BYTES_MAX: u64 = 1 << 30;
+const UNPACKED_BYTES_MAX: usize = 1 << 30;
+
+/// Most bytes that are set aside before they have come.
+const CAPACITY_BYTES_MAX: usize = 1 << 16;
 
 /// Type code of unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
 
-/// Unpacks a file that is gzip, and leaves any other as it is.
-fn unpack(file: &str, bytes: &[u8]) -> Result<Vec<u8>, DataError> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes.to_vec());
-    }
-    let mut unpacked = Vec::new();
-    GzDecoder::new(bytes)
-        .take(UNPACKED_BYTES_MAX + 1)
-        .read_to_end(&mut unpacked)
-        .map_err(|error| DataError::malformed(file, format!("not a whole gzip file: {error}")))?;
-    if unpacked.len() as u64 > UNPACKED_BYTES_MAX {
-        return Err(DataError::malformed(
-            file,
-            format!("unpacks to more than {UNPACKED_BYTES_MAX} bytes"),
-        ));
-    }
-    Ok(unpacked)
+/// An IDX file after its header, unpacked as it is read.
+struct Idx<'a> {
+    file: &'a str,
+    body: Box<dyn Read + 'a>,
+    sizes: Vec<usize>,
 }
 
-/// Reads the header; gives the sizes of the dimensions and the bytes after it.
-fn parse<'a>(
-    file: &str,
-    bytes: &'a [u8],
-    dimensions: usize,
-) -> Result<(Vec<usize>, &'a [u8]), DataError> {
-    let malformed = |reason: String| DataError::malformed(file, reason);
-    let (magic, rest) = bytes
-        .split_first_chunk::<4>()
-        .ok_or_else(|| malformed("shorter than a header".to_owned()))?;
-    if *magic != [0, 0, UNSIGNED_BYTE, dimensions as u8] {
-        return Err(malformed(format!(
-            "begins with {magic:?}, not with the header of unsigned bytes in {dimensions} dimensions"
-        )));
+impl<'a> Idx<'a> {
+    /// Reads the header.
+    fn open(file: &'a str, bytes: &'a [u8], dimensions: u8) -> Result<Self, DataError> {
+        let body: Box<dyn Read + 'a> = if bytes.starts_with(&[0x1f, 0x8b]) {
+            Box::new(GzDecoder::new(bytes))
+        } else {
+            Box::new(bytes)
+        };
+        let mut idx = Self {
+            file,
+            body,
+            sizes: Vec::new(),
+        };
+        let magic: [u8; 4] = idx.read_header()?;
+        if magic != [0, 0, UNSIGNED_BYTE, dimensions] {
+            return Err(idx.malformed(format!(
+                "begins with {magic:?}, not with the header of unsigned bytes in {dimensions} dimensions"
+            )));
+        }
+        for _ in 0..dimensions {
+            let size = u32::from_be_bytes(idx.read_header()?);
+            idx.sizes.push(size as usize);
+        }
+        let total = idx
+            .sizes
+            .iter()
+            .try_fold(1_usize, |product, size| product.checked_mul(*size));
+        if total.is_none_or(|total| total > UNPACKED_BYTES_MAX) {
+            return Err(idx.malformed(format!(
+                "its header says {:?}, more than {UNPACKED_BYTES_MAX} bytes",
+                idx.sizes
+            )));
+        }
+        Ok(idx)
     }
-    let (sizes, data) = rest
-        .split_at_checked(4 * dimensions)
-        .ok_or_else(|| malformed("shorter than its header".to_owned()))?;
-    let sizes: Vec<usize> = sizes
-        .chunks_exact(4)
-        .filter_map(|size| size.try_into().ok())
-        .map(|size: [u8; 4]| u32::from_be_bytes(size) as usize)
-        .collect();
-    let expected = sizes
-        .iter()
-        .try_fold(1_usize, |product, size| product.checked_mul(*size));
-    if expected != Some(data.len()) {
-        return Err(malformed(format!(
-            "its header says {sizes:?}, but {} bytes follow",
-            data.len()
-        )));
+
+    fn malformed(&self, reason: impl std::fmt::Display) -> DataError {
+        DataError::malformed(self.file, reason)
     }
-    Ok((sizes, data))
+
+    fn read_header(&mut self) -> Result<[u8; 4], DataError> {
+        let mut bytes = [0; 4];
+        match self.body.read_exact(&mut bytes) {
+            Ok(()) => Ok(bytes),
+            Err(error) => Err(self.broken(&error)),
+        }
+    }
+
+    fn broken(&self, error: &io::Error) -> DataError {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            self.malformed(format!(
+                "ends before its {:?} bytes are complete",
+                self.sizes
+            ))
+        } else {
+            self.malformed(format!("cannot be unpacked: {error}"))
+        }
+    }
+
+    /// The next `length` bytes. Little memory is taken before they come: the header may lie.
+    fn read_item(&mut self, length: usize) -> Result<Vec<u8>, DataError> {
+        let mut item = Vec::with_capacity(length.min(CAPACITY_BYTES_MAX));
+        let read = (&mut self.body).take(length as u64).read_to_end(&mut item);
+        match read {
+            Ok(count) if count == length => Ok(item),
+            Ok(_) => Err(self.broken(&io::ErrorKind::UnexpectedEof.into())),
+            Err(error) => Err(self.broken(&error)),
+        }
+    }
+
+    /// Checks that nothing follows; for gzip this checks the checksum, too.
+    fn finish(mut self) -> Result<(), DataError> {
+        match self.body.read(&mut [0]) {
+            Ok(0) => Ok(()),
+            Ok(_) => {
+                Err(self.malformed(format!("more bytes than its header says: {:?}", self.sizes)))
+            }
+            Err(error) => Err(self.broken(&error)),
+        }
+    }
 }
 
 /// Reads images `[count, height, width]` as grey pixels.
@@ -71,17 +109,18 @@ fn parse<'a>(
 /// # Errors
 /// When the file is not a whole IDX file of unsigned bytes in three dimensions.
 pub fn read_idx_images(file: &str, bytes: &[u8]) -> Result<Vec<Pixels>, DataError> {
-    let unpacked = unpack(file, bytes)?;
-    let (sizes, data) = parse(file, &unpacked, 3)?;
-    let [_, height, width] = sizes.as_slice() else {
+    let mut idx = Idx::open(file, bytes, 3)?;
+    let [count, height, width] = *idx.sizes.as_slice() else {
         return Ok(Vec::new());
     };
     if height * width == 0 {
-        return Err(DataError::malformed(file, "its images have no pixel"));
+        return Err(idx.malformed("its images have no pixel"));
     }
-    data.chunks_exact(height * width)
-        .map(|image| Pixels::new(*height, *width, 1, image.to_vec()))
-        .collect()
+    let images = (0..count)
+        .map(|_| Pixels::new(height, width, 1, idx.read_item(height * width)?))
+        .collect::<Result<_, _>>()?;
+    idx.finish()?;
+    Ok(images)
 }
 
 /// Reads labels `[count]`.
@@ -89,9 +128,11 @@ pub fn read_idx_images(file: &str, bytes: &[u8]) -> Result<Vec<Pixels>, DataErro
 /// # Errors
 /// When the file is not a whole IDX file of unsigned bytes in one dimension.
 pub fn read_idx_labels(file: &str, bytes: &[u8]) -> Result<Vec<usize>, DataError> {
-    let unpacked = unpack(file, bytes)?;
-    let (_, data) = parse(file, &unpacked, 1)?;
-    Ok(data.iter().map(|label| usize::from(*label)).collect())
+    let mut idx = Idx::open(file, bytes, 1)?;
+    let count = idx.sizes.iter().product();
+    let labels = idx.read_item(count)?;
+    idx.finish()?;
+    Ok(labels.into_iter().map(usize::from).collect())
 }
 
 /// Reads a file of images and the file of their labels.
@@ -138,13 +179,16 @@ mod tests {
         bytes
     }
 
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
     #[test]
     fn images_and_labels_are_read_plain_and_packed() {
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(&images()).unwrap();
-        let packed = packed.finish().unwrap();
         let labels = [0, 0, 8, 1, 0, 0, 0, 2, 7, 9];
-        for bytes in [images(), packed] {
+        for bytes in [images(), packed(&images())] {
             let examples = read_idx_pair(("i", &bytes), ("l", &labels)).unwrap();
             assert_eq!(examples.len(), 2);
             assert_eq!(examples[1].label, 9);
@@ -167,6 +211,21 @@ mod tests {
         let mut huge = whole.clone();
         huge[4..8].copy_from_slice(&[0xff; 4]);
         assert!(read_idx_images("i", &huge).is_err());
+        let mut empty = whole.clone();
+        empty[12..16].copy_from_slice(&[0; 4]);
+        assert!(read_idx_images("i", &empty).is_err());
+        let longer = [whole.clone(), vec![0]].concat();
+        assert!(read_idx_images("i", &longer).is_err());
+        let mut floats = whole.clone();
+        floats[2] = 0x0d;
+        assert!(read_idx_images("i", &floats).is_err());
+        let packed = packed(&whole);
+        for length in 0..packed.len() {
+            assert!(
+                read_idx_images("i", &packed[..length]).is_err(),
+                "packed length {length}"
+            );
+        }
         assert!(read_idx_pair(("i", &whole), ("l", &[0, 0, 8, 1, 0, 0, 0, 1, 7])).is_err());
     }
 }

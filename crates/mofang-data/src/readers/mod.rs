@@ -5,18 +5,28 @@ mod idx;
 mod image_folder;
 mod image_tar;
 
-pub use csv_pixels::read_csv_pixels;
+pub use csv_pixels::{CsvPixels, read_csv_pixels};
 pub use idx::{read_idx_images, read_idx_labels, read_idx_pair};
 pub(crate) use image_folder::classes_of;
 pub use image_folder::read_image_folder;
+pub(crate) use image_tar::classes_of_tar;
 pub use image_tar::read_image_tar;
 
 use std::collections::BTreeMap;
 
-use crate::{DataError, Example, SplitName};
+use crate::{DataError, Example, Removed, SplitName};
 
 /// The examples of each split, before cleaning.
 pub type RawSplits = BTreeMap<SplitName, Vec<Example>>;
+
+/// The examples of a table, and the rows that are none.
+#[derive(Debug, Clone, Default)]
+pub struct ReadRows {
+    /// The examples, in order.
+    pub examples: Vec<Example>,
+    /// The rows that are no examples, and why.
+    pub removed: Vec<Removed>,
+}
 
 /// Finds the class of a label's text.
 pub(crate) fn class_of(labels: &[String], text: &str) -> usize {

@@ -9,6 +9,7 @@ pub(crate) mod decode;
 mod invert;
 mod normalize;
 mod pad;
+mod resample;
 mod resize;
 
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,16 @@ impl Transform {
         }
     }
 
+    /// Whether the step leaves this image as it is, so that it need not be copied.
+    pub(crate) fn is_identity(&self, pixels: &Pixels) -> bool {
+        match self {
+            Self::Convert(step) => step.color.channels() == pixels.channels(),
+            Self::Resize(step) => step.is_identity(pixels),
+            Self::Decode(_) | Self::Normalize(_) => true,
+            Self::CenterCrop(_) | Self::Invert(_) | Self::Pad(_) => false,
+        }
+    }
+
     /// Runs a step of the pixel stage. `decode` and `normalize` are not of it and change nothing.
     pub(crate) fn apply(&self, pixels: Pixels) -> Result<Pixels, DataError> {
         match self {
@@ -147,4 +158,23 @@ pub(crate) fn check_side(step: &str, name: &str, length: usize) -> Result<(), Da
             "`{step}`: {name} = {length} is not in 1..={SIDE_MAX}"
         )))
     }
+}
+
+/// Checks what a step is about to make against the limit of decoded images, before memory is taken.
+pub(crate) fn check_samples(
+    step: &str,
+    height: usize,
+    width: usize,
+    channels: usize,
+) -> Result<(), DataError> {
+    let samples = height
+        .checked_mul(width)
+        .and_then(|pixels| pixels.checked_mul(channels));
+    if samples.is_some_and(|samples| samples as u64 <= decode::DECODED_BYTES_MAX) {
+        return Ok(());
+    }
+    Err(DataError::WrongShape {
+        actual: vec![height, width, channels],
+        expected: format!("at most {} bytes in `{step}`", decode::DECODED_BYTES_MAX),
+    })
 }

@@ -1,6 +1,5 @@
 //! Shifts and scales each channel.
 
-use mofang_types::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
@@ -45,21 +44,15 @@ impl Normalize {
         )))
     }
 
-    pub(crate) fn apply(&self, tensor: &mut Tensor) -> Result<(), DataError> {
-        let channels = tensor.shape().first().copied().unwrap_or(0);
-        self.check_channels(channels)?;
-        let size = tensor.data().len() / channels.max(1);
-        for ((plane, mean), std) in tensor
-            .data_mut()
-            .chunks_exact_mut(size.max(1))
-            .zip(&self.mean)
-            .zip(&self.std)
-        {
-            let scale = 1.0 / std;
+    /// Normalizes the planes of `data`, one after another, in place.
+    pub(crate) fn apply(&self, data: &mut [f32]) {
+        let size = (data.len() / self.mean.len().max(1)).max(1);
+        let channels = self.mean.iter().zip(&self.std);
+        for (plane, (mean, std)) in data.chunks_exact_mut(size).zip(channels) {
+            // Divided, not multiplied by the reciprocal, so that the bits are those of PyTorch.
             for value in plane {
-                *value = (*value - mean) * scale;
+                *value = (*value - mean) / std;
             }
         }
-        Ok(())
     }
 }

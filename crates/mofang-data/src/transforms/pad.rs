@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check_side;
+use super::{check_samples, check_side};
 use crate::{DataError, Pixels};
 
 /// Adds rows and columns of one value around the image.
@@ -34,7 +34,7 @@ impl Pad {
             ("left", self.left),
             ("right", self.right),
         ] {
-            check_side("pad", name, length + 1)?;
+            check_side("pad", name, length.saturating_add(1))?;
         }
         Ok(())
     }
@@ -43,6 +43,7 @@ impl Pad {
         let channels = pixels.channels();
         let height = pixels.height() + self.top + self.bottom;
         let width = pixels.width() + self.left + self.right;
+        check_samples("pad", height, width, channels)?;
         let mut data = vec![self.value; height * width * channels];
         let source = pixels.data().chunks_exact(pixels.width() * channels);
         let target = data.chunks_exact_mut(width * channels).skip(self.top);

@@ -1,10 +1,9 @@
 //! Changes the size.
 
-use image::imageops::{self, FilterType};
-use image::{ImageBuffer, Luma, Pixel, Rgb};
 use serde::{Deserialize, Serialize};
 
 use super::check_side;
+use super::resample::resample;
 use crate::{DataError, Pixels};
 
 /// How samples are made from their neighbours.
@@ -16,9 +15,9 @@ pub enum Filter {
     /// Linear in both directions, antialiased when it shrinks, as Pillow's `BILINEAR`.
     #[default]
     Bilinear,
-    /// Catmull–Rom.
+    /// Keys' cubic convolution (Catmull–Rom), as Pillow's `BICUBIC`.
     Bicubic,
-    /// Lanczos with three lobes.
+    /// Lanczos with three lobes, as Pillow's `LANCZOS`.
     Lanczos,
 }
 
@@ -64,37 +63,18 @@ impl Resize {
         }
     }
 
-    pub(crate) fn apply(&self, pixels: Pixels) -> Result<Pixels, DataError> {
-        let (height, width) = self.target(&pixels);
-        if (height, width) == (pixels.height(), pixels.width()) {
-            return Ok(pixels);
-        }
-        check_side("resize", "the longer side", height.max(width))?;
-        let channels = pixels.channels();
-        let data = if channels == 1 {
-            self.resample::<Luma<u8>>(pixels, height, width)
-        } else {
-            self.resample::<Rgb<u8>>(pixels, height, width)
-        };
-        Pixels::new(height, width, channels, data.unwrap_or_default())
+    /// Whether the image has the size already.
+    pub(crate) fn is_identity(&self, pixels: &Pixels) -> bool {
+        self.target(pixels) == (pixels.height(), pixels.width())
     }
 
-    fn resample<P: Pixel<Subpixel = u8> + 'static>(
-        &self,
-        pixels: Pixels,
-        height: usize,
-        width: usize,
-    ) -> Option<Vec<u8>> {
-        let filter = match self.filter {
-            Filter::Nearest => FilterType::Nearest,
-            Filter::Bilinear => FilterType::Triangle,
-            Filter::Bicubic => FilterType::CatmullRom,
-            Filter::Lanczos => FilterType::Lanczos3,
-        };
-        let (rows, columns) = (pixels.height() as u32, pixels.width() as u32);
-        let image: ImageBuffer<P, Vec<u8>> =
-            ImageBuffer::from_raw(columns, rows, pixels.into_data())?;
-        Some(imageops::resize(&image, width as u32, height as u32, filter).into_raw())
+    pub(crate) fn apply(&self, pixels: Pixels) -> Result<Pixels, DataError> {
+        if self.is_identity(&pixels) {
+            return Ok(pixels);
+        }
+        let (height, width) = self.target(&pixels);
+        check_side("resize", "the longer side", height.max(width))?;
+        resample(&pixels, height, width, self.filter)
     }
 }
 
@@ -119,7 +99,8 @@ mod tests {
             shorter_side: None,
             filter: Filter::Nearest,
         };
-        assert_eq!(nearest.apply(pixels).unwrap().data().len(), 4);
+        // Image.resize((2, 2), Image.NEAREST) of rows 0..8, 8..16, 16..24, 24..32.
+        assert_eq!(nearest.apply(pixels).unwrap().data(), [10, 14, 26, 30]);
         assert!(
             Resize {
                 height: Some(2),

@@ -1,0 +1,8 @@
+//! Tests on real data and over real sockets.
+
+mod data;
+mod fashion_mnist;
+mod mirror;
+mod own_datasets;
+mod photographs_of_clothing;
+mod photos;
