@@ -4,6 +4,10 @@
 use serde::de::Error as _;
 use serde::{Deserialize as _, Deserializer, Serializer};
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde's `with` calls"
+)]
 pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{:016x}", value.to_bits()))
 }

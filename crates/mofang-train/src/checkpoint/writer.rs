@@ -69,16 +69,19 @@ impl CheckpointWriter {
         checkpoint: Checkpoint,
         metrics: File,
     ) -> Result<(), CheckpointError> {
-        let sent = self.sender.as_ref().map(|sender| {
-            sender.send(Job {
-                checkpoint,
-                metrics,
-            })
+        let is_sent = self.sender.as_ref().is_some_and(|sender| {
+            sender
+                .send(Job {
+                    checkpoint,
+                    metrics,
+                })
+                .is_ok()
         });
-        if matches!(sent, Some(Ok(()))) {
-            self.check()
+        self.check()?;
+        if is_sent {
+            Ok(())
         } else {
-            self.check().and(Err(CheckpointError::WriterGone))
+            Err(CheckpointError::WriterGone)
         }
     }
 

@@ -39,7 +39,7 @@ impl Cosine {
         } else {
             1.0
         };
-        let wave = (1.0 + (std::f64::consts::PI * done).cos()) / 2.0;
+        let wave = f64::midpoint(1.0, (std::f64::consts::PI * done).cos());
         self.minimum_factor + (1.0 - self.minimum_factor) * wave
     }
 }

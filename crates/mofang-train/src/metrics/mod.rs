@@ -115,15 +115,13 @@ pub fn find_value(name: &str) -> Result<MetricValue, String> {
     values()
         .copied()
         .find(|value| value.name == name)
-        .ok_or_else(|| match closest(name, values().map(|value| value.name)) {
-            Some(meant) => format!("there is no metric \"{name}\"; did you mean \"{meant}\"?"),
-            None => {
-                let names: Vec<&str> = values().map(|value| value.name).collect();
-                format!(
-                    "there is no metric \"{name}\"; there are {}",
-                    names.join(", ")
-                )
-            }
+        .ok_or_else(|| {
+            let names: Vec<&str> = values().map(|value| value.name).collect();
+            let hint = closest(name, names.iter().copied()).map_or_else(
+                || format!("there are {}", names.join(", ")),
+                |meant| format!("did you mean \"{meant}\"?"),
+            );
+            format!("there is no metric \"{name}\"; {hint}")
         })
 }
 

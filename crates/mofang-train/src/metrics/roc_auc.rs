@@ -55,7 +55,7 @@ pub(crate) fn area_of(outcomes: &Outcomes, class: usize) -> Option<f64> {
     let mut rank_sum = 0.0;
     let mut before = 0_usize;
     for ties in scores.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
-        let mean_rank = before as f64 + (ties.len() as f64 + 1.0) / 2.0;
+        let mean_rank = before as f64 + f64::midpoint(ties.len() as f64, 1.0);
         let hits = ties.iter().filter(|(_, is_positive)| *is_positive).count();
         rank_sum += mean_rank * hits as f64;
         before += ties.len();

@@ -52,6 +52,6 @@ fn rank(row: &[f64], label: usize) -> usize {
     };
     row.iter()
         .enumerate()
-        .filter(|(class, p)| *p > own || (p.total_cmp(&own).is_eq() && *class > label))
+        .filter(|(class, p)| *p > own || (p.total_cmp(own).is_eq() && *class > label))
         .count()
 }

@@ -100,16 +100,13 @@ impl<'a> Session<'a> {
         };
         let mut network = Network::new(&spec, recipe.train.seed, &cpu_device().autodiff())?;
         let resumed_step = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
-        let (state, optimizer_state) = match checkpoint {
-            Some(checkpoint) => {
-                check_same_run(&recipe, &dataset, &run_dir, &checkpoint.state)?;
-                network = restore(network, &checkpoint)?;
-                (checkpoint.state, checkpoint.optimizer)
-            }
-            None => {
-                network = begin_with(network, &recipe, initial_weights.as_deref())?;
-                (first_state(&recipe, &dataset), OptimizerState::default())
-            }
+        let (state, optimizer_state) = if let Some(checkpoint) = checkpoint {
+            check_same_run(&recipe, &dataset, &run_dir, &checkpoint.state)?;
+            network = restore(network, &checkpoint)?;
+            (checkpoint.state, checkpoint.optimizer)
+        } else {
+            network = begin_with(network, &recipe, initial_weights.as_deref())?;
+            (first_state(&recipe, &dataset), OptimizerState::default())
         };
         let steps_per_epoch = batches as u64;
         let stop_rules = &recipe.train.stop;

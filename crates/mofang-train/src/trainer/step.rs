@@ -58,7 +58,7 @@ pub(super) fn take(
     // In double precision and in the order of names, so that it is the same on every run.
     let squares: f64 = gradients
         .values()
-        .flat_map(|gradient| gradient.data())
+        .flat_map(Tensor::data)
         .map(|value| f64::from(*value) * f64::from(*value))
         .sum();
     let gradient_norm = squares.sqrt();

@@ -1,0 +1,9 @@
+//! Integration tests of the trainer.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
+mod golden_metrics;
+mod kill;
+mod recipes;
+mod resume;
+mod rules;
+mod support;

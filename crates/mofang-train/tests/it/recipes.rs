@@ -1,0 +1,77 @@
+//! The recipes of this repository.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use mofang_data::{Catalogue, DatasetStore};
+use mofang_train::{NoObserver, Recipe, Resume, TrainOutcome, TrainRequest, train};
+use mofang_types::SystemClock;
+
+fn recipe(name: &str) -> Recipe {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../recipes")
+        .join(name);
+    Recipe::parse(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn run(recipe: Recipe, datasets: PathBuf) -> TrainOutcome {
+    let store = DatasetStore::new(datasets, Catalogue::builtin().unwrap());
+    let dataset = store
+        .load(&recipe.data.dataset, &recipe.data.split)
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    train(TrainRequest {
+        recipe,
+        dataset: Arc::new(dataset),
+        run_dir: folder.path().to_owned(),
+        resume: Resume::Fresh,
+        initial_weights: None,
+        clock: Arc::new(SystemClock::new()),
+        stop: Arc::new(AtomicBool::new(false)),
+        observer: &mut NoObserver,
+    })
+    .unwrap()
+}
+
+#[test]
+fn every_recipe_can_be_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            let name = path.file_stem().and_then(|name| name.to_str()).unwrap();
+            assert_eq!(recipe(&format!("{name}.toml")).model.name, name);
+            count += 1;
+        }
+    }
+    assert!(count >= 2);
+}
+
+#[test]
+fn the_digits_recipe_passes_its_gate() {
+    let outcome = run(recipe("digits.toml"), PathBuf::from("none"));
+    assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
+    assert!(outcome.evaluation.unwrap().metrics["accuracy"] >= 0.98);
+}
+
+#[test]
+#[ignore = "a quarter of an hour; needs the files of Fashion-MNIST"]
+fn the_fashion_mnist_recipe_passes_its_gate() {
+    #[expect(clippy::disallowed_methods, reason = "where the test's data lies")]
+    let data = std::env::var("MOFANG_DATA").unwrap_or_else(|_| "../../../shared/data".to_owned());
+    let datasets = PathBuf::from(data).join("vision");
+    if !datasets.join("fashion-mnist").is_dir() {
+        #[expect(clippy::print_stderr, reason = "why the test did nothing")]
+        {
+            eprintln!("skipped: no data at {}", datasets.display());
+        }
+        return;
+    }
+    let outcome = run(recipe("fashion-mnist.toml"), datasets);
+    assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
+}
