@@ -1,6 +1,7 @@
 //! The catalogue: which datasets there are, where their files come from, and how to read them.
 //!
 //! An entry is a TOML file. Those of the catalogue are compiled in; a user's own is named by path.
+//! `docs/adding-a-dataset.md` says how to write one.
 
 use std::collections::BTreeSet;
 use std::path::Path;

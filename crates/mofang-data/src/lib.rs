@@ -3,6 +3,9 @@
 //!
 //! The pipeline is defined once, here, and stored in the package of a model version: training,
 //! evaluation and serving run the same code on the same list.
+//!
+//! # Adding a dataset
+#![doc = include_str!("../../../docs/adding-a-dataset.md")]
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

@@ -132,27 +132,36 @@ impl DatasetStore {
     }
 
     /// Reads, cleans and splits a dataset: one of the catalogue by name, or a user's own by the path
-    /// of its TOML entry, whose files lie beside it.
+    /// of its TOML entry, whose files lie beside it. A name that came over the network goes to
+    /// [`Self::load_from_catalogue`], which opens no path of the caller's choosing.
     ///
     /// # Errors
     /// When it is unknown, a file is missing, wrong or malformed, or the settings cannot be.
     pub fn load(&self, name: &str, settings: &SplitSettings) -> Result<Dataset, DataError> {
-        settings.check()?;
-        if Path::new(name)
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
-            let path = Path::new(name);
-            let text = fs::read_to_string(path).map_err(DataError::io("read", path))?;
-            let entry = CatalogueEntry::parse(name, &text)?;
-            let folder = path.parent().unwrap_or(Path::new("."));
-            return Source {
-                entry,
-                folder,
-                is_builtin: false,
-            }
-            .load(settings);
+        let path = Path::new(name);
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            return self.load_from_catalogue(name, settings);
         }
+        settings.check()?;
+        let text = fs::read_to_string(path).map_err(DataError::io("read", path))?;
+        Source {
+            entry: CatalogueEntry::parse(name, &text)?,
+            folder: path.parent().unwrap_or(Path::new(".")),
+            is_builtin: false,
+        }
+        .load(settings)
+    }
+
+    /// As [`Self::load`], for the datasets of the catalogue only.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_from_catalogue(
+        &self,
+        name: &str,
+        settings: &SplitSettings,
+    ) -> Result<Dataset, DataError> {
+        settings.check()?;
         let entry = self.catalogue.entry(name)?.clone();
         let folder = self.folder.join(&entry.name);
         Source {
@@ -394,6 +403,10 @@ mod tests {
         };
         let dataset = store().load(entry.to_str().unwrap(), &settings).unwrap();
         assert_eq!(dataset.labels, ["dark", "light"]);
+        assert!(matches!(
+            store().load_from_catalogue(entry.to_str().unwrap(), &settings),
+            Err(DataError::UnknownDataset { .. })
+        ));
         assert_eq!(dataset.split(SplitName::Train).unwrap().len(), 6);
         assert_eq!(dataset.split(SplitName::Test).unwrap().len(), 2);
         assert!(dataset.split(SplitName::Validation).is_err());

@@ -1,7 +1,7 @@
 //! The steps before a model. One file each; [`Transform`] is the closed list of them.
 //!
-//! To add one: write a file with a struct that has `check`, `apply` and `shape_after`, give it a
-//! variant below and a line in [`all`]. See `docs/adding-a-transform.md`.
+//! # Adding one
+#![doc = include_str!("../../../../docs/adding-a-transform.md")]
 
 mod center_crop;
 mod convert;
