@@ -339,6 +339,23 @@ mod tests {
     }
 
     #[test]
+    fn epochs_and_seeds_have_orders_and_augmentations_of_their_own() {
+        let first = |seed, epoch, shuffle| {
+            let settings = LoaderSettings {
+                seed,
+                shuffle,
+                batch_size: 50,
+                ..settings(1)
+            };
+            loader(settings).epoch(epoch, 0).next().unwrap().unwrap()
+        };
+        assert_ne!(first(5, 0, true).indices, first(5, 1, true).indices);
+        assert_ne!(first(5, 0, true).indices, first(6, 0, true).indices);
+        assert_ne!(first(5, 0, false).images, first(5, 1, false).images);
+        assert_ne!(first(5, 0, false).images, first(6, 0, false).images);
+    }
+
+    #[test]
     fn a_batch_is_what_the_pipeline_prepares_one_by_one() {
         let loader = loader(LoaderSettings {
             batch_size: 4,

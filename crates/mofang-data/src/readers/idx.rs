@@ -219,6 +219,13 @@ mod tests {
         let mut floats = whole.clone();
         floats[2] = 0x0d;
         assert!(read_idx_images("i", &floats).is_err());
+        let labels = [0, 0, 8, 1, 0, 0, 0, 2, 7, 9];
+        for length in 0..labels.len() {
+            assert!(
+                read_idx_labels("l", &labels[..length]).is_err(),
+                "labels of length {length}"
+            );
+        }
         let packed = packed(&whole);
         for length in 0..packed.len() {
             assert!(
