@@ -1,0 +1,110 @@
+//! Our own architectures, with weights as safetensors, on burn.
+
+use mofang_nn::{
+    Network, NetworkSpec, Strictness, architectures, cpu_device, tensor_from_burn, tensor_to_burn,
+};
+use mofang_types::{ModelSignature, Package, PackageManifest, Tensor, WEIGHTS_FILE};
+
+use crate::{LoadedModel, Runtime, RuntimeError};
+
+/// Initial weights are replaced by the package's before anybody can see them.
+const SEED_OF_NO_MATTER: u64 = 0;
+
+/// Our own architectures, with weights as safetensors, on burn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Native;
+
+impl Runtime for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Mofang's own architectures, on the processor"
+    }
+
+    fn accepts(&self, manifest: &PackageManifest) -> bool {
+        architectures::find(&manifest.architecture.name).is_ok()
+    }
+
+    fn load(&self, package: &Package) -> Result<Box<dyn LoadedModel>, RuntimeError> {
+        let spec = spec_of(&package.manifest)?;
+        let weights = package
+            .files
+            .get(WEIGHTS_FILE)
+            .ok_or_else(|| RuntimeError::Unloadable {
+                part: WEIGHTS_FILE,
+                reason: "it is missing".to_owned(),
+            })?;
+        let network = Network::new(&spec, SEED_OF_NO_MATTER, &cpu_device())
+            .map_err(|error| RuntimeError::unloadable("architecture")(&error))?;
+        let (network, _) = network
+            .load_safetensors(weights, Strictness::Exact)
+            .map_err(|error| RuntimeError::unloadable(WEIGHTS_FILE)(&error))?;
+        let values: usize = network
+            .parameters()
+            .iter()
+            .map(|parameter| parameter.shape.iter().product::<usize>())
+            .sum();
+        Ok(Box::new(NativeModel {
+            network,
+            signature: package.manifest.signature.clone(),
+            size_bytes: u64::try_from(values * size_of::<f32>()).unwrap_or(u64::MAX),
+        }))
+    }
+}
+
+/// What the manifest says of the network, once it is known to be the signature of one.
+fn spec_of(manifest: &PackageManifest) -> Result<NetworkSpec, RuntimeError> {
+    let refused = |reason: &str| RuntimeError::Unloadable {
+        part: "signature",
+        reason: reason.to_owned(),
+    };
+    let signature = &manifest.signature;
+    let ([input], [output]) = (signature.inputs.as_slice(), signature.outputs.as_slice()) else {
+        return Err(refused("a network has one input and one output"));
+    };
+    let image_shape = input
+        .example_shape()
+        .and_then(|shape| <[usize; 3]>::try_from(shape).ok())
+        .ok_or_else(|| refused("its input is not [batch, channels, height, width]"))?;
+    let classes = output
+        .example_shape()
+        .and_then(|shape| <[usize; 1]>::try_from(shape).ok())
+        .map(|[classes]| classes)
+        .ok_or_else(|| refused("its output is not [batch, classes]"))?;
+    if *signature != ModelSignature::image_classifier(image_shape, classes) {
+        return Err(refused("it is not that of an image classifier"));
+    }
+    Ok(NetworkSpec {
+        architecture: manifest.architecture.clone(),
+        image_shape,
+        classes,
+    })
+}
+
+/// A network in memory.
+#[derive(Debug)]
+struct NativeModel {
+    network: Network,
+    signature: ModelSignature,
+    size_bytes: u64,
+}
+
+impl LoadedModel for NativeModel {
+    fn infer(&self, batch: &Tensor) -> Result<Tensor, RuntimeError> {
+        for input in &self.signature.inputs {
+            input.check(batch.shape())?;
+        }
+        let infer = || {
+            self.network.check_input(batch.shape())?;
+            let images = tensor_to_burn::<4>(batch.clone(), &cpu_device())?;
+            tensor_from_burn(self.network.forward(images))
+        };
+        infer().map_err(RuntimeError::Engine)
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+}

@@ -1,0 +1,143 @@
+//! A model with the pipeline of its package around it: from an example to an answer.
+
+use mofang_data::{CompiledPipeline, Pipeline, RawExample};
+use mofang_types::{Package, PackageManifest, Prediction, Tensor, TensorSpec};
+
+use crate::{LoadedModel, RuntimeError, runtime};
+
+/// A loaded package: its transforms, its model, its decoders. The files of the package are not kept.
+#[derive(Debug)]
+pub struct Predictor {
+    manifest: PackageManifest,
+    input: TensorSpec,
+    pipeline: CompiledPipeline,
+    model: Box<dyn LoadedModel>,
+}
+
+impl Predictor {
+    /// Loads a package whose bytes are verified.
+    ///
+    /// # Errors
+    /// When no runtime takes the package, or its parts contradict each other; the message names the
+    /// part.
+    pub fn load(package: &Package) -> Result<Self, RuntimeError> {
+        let manifest = package.manifest.clone();
+        let model = runtime::for_package(&manifest)?.load(package)?;
+        let pipeline = Pipeline::from_json(&manifest.pipeline)
+            .and_then(|pipeline| pipeline.compile(&manifest.labels))
+            .map_err(|error| RuntimeError::unloadable("pipeline")(&error))?;
+        let input = single(&manifest.signature.inputs)?;
+        let output = single(&manifest.signature.outputs)?;
+        check_agreement(&manifest, &pipeline, &input, &output)?;
+        Ok(Self {
+            manifest,
+            input,
+            pipeline,
+            model,
+        })
+    }
+
+    /// What the package says of itself.
+    pub fn manifest(&self) -> &PackageManifest {
+        &self.manifest
+    }
+
+    /// The transforms and decoders, ready to run.
+    pub fn pipeline(&self) -> &CompiledPipeline {
+        &self.pipeline
+    }
+
+    /// The memory that the model takes.
+    pub fn size_bytes(&self) -> u64 {
+        self.model.size_bytes()
+    }
+
+    /// Prepares one example: the model's input without the batch dimension.
+    ///
+    /// # Errors
+    /// When the example cannot be read, has another shape than the model takes, or a value is not
+    /// finite.
+    pub fn prepare(&self, example: &RawExample) -> Result<Tensor, RuntimeError> {
+        let tensor = self.pipeline.prepare(example)?;
+        let mut shape = vec![1];
+        shape.extend_from_slice(tensor.shape());
+        self.input.check(&shape)?;
+        Ok(tensor)
+    }
+
+    /// Computes a batch of prepared inputs: `[batch, …]` to `[batch, outputs]`.
+    ///
+    /// # Errors
+    /// As [`LoadedModel::infer`].
+    pub fn infer(&self, batch: &Tensor) -> Result<Tensor, RuntimeError> {
+        self.model.infer(batch)
+    }
+
+    /// Decodes one row of outputs: the `top_k` best classes, the pipeline's own number when `None`.
+    ///
+    /// # Errors
+    /// When the row has another length than there are labels, or a value is not finite.
+    pub fn decode(&self, row: &[f32], top_k: Option<usize>) -> Result<Prediction, RuntimeError> {
+        let expected = self.manifest.labels.len();
+        if row.len() != expected {
+            return Err(RuntimeError::OutputLength {
+                actual: row.len(),
+                expected,
+            });
+        }
+        if row.iter().any(|value| !value.is_finite()) {
+            return Err(RuntimeError::OutputNotFinite);
+        }
+        Ok(self.pipeline.decode(row, top_k)?)
+    }
+
+    /// The whole road for one example.
+    ///
+    /// # Errors
+    /// As the three steps.
+    pub fn predict(
+        &self,
+        example: &RawExample,
+        top_k: Option<usize>,
+    ) -> Result<Prediction, RuntimeError> {
+        let input = self.prepare(example)?;
+        let mut shape = vec![1];
+        shape.extend_from_slice(input.shape());
+        // One example is a batch of one: the same values under a longer shape.
+        let batch = Tensor::new(shape, input.into_data())
+            .map_err(|error| RuntimeError::unloadable("signature")(&error))?;
+        self.decode(self.infer(&batch)?.data(), top_k)
+    }
+}
+
+fn single(specs: &[TensorSpec]) -> Result<TensorSpec, RuntimeError> {
+    match specs {
+        [spec] => Ok(spec.clone()),
+        _ => Err(RuntimeError::Unloadable {
+            part: "signature",
+            reason: format!("it has {} inputs or outputs in place of one", specs.len()),
+        }),
+    }
+}
+
+/// Training/serving skew begins where these differ, so a package in which they do is not loaded.
+fn check_agreement(
+    manifest: &PackageManifest,
+    pipeline: &CompiledPipeline,
+    input: &TensorSpec,
+    output: &TensorSpec,
+) -> Result<(), RuntimeError> {
+    let labels = manifest.labels.len();
+    output
+        .check(&[1, labels])
+        .map_err(|_| RuntimeError::Unloadable {
+            part: "labels",
+            reason: format!("there are {labels}, and the model has another number of outputs"),
+        })?;
+    match pipeline.output_shape() {
+        Some([channels, height, width]) => input
+            .check(&[1, channels, height, width])
+            .map_err(|error| RuntimeError::unloadable("pipeline")(&error)),
+        None => Ok(()),
+    }
+}

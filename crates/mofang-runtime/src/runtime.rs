@@ -1,0 +1,71 @@
+//! The port: an engine, and a model that it has loaded.
+
+use std::fmt;
+
+use mofang_types::{Package, PackageManifest, Tensor};
+
+use crate::RuntimeError;
+use crate::native::Native;
+
+/// An engine that can load packages.
+pub trait Runtime: fmt::Debug + Send + Sync {
+    /// The name in logs and listings.
+    fn name(&self) -> &'static str;
+
+    /// What it is, in one line.
+    fn summary(&self) -> &'static str;
+
+    /// Whether it loads packages of this kind; the manifest decides, no file is looked into.
+    fn accepts(&self, manifest: &PackageManifest) -> bool;
+
+    /// Loads the model of a package.
+    ///
+    /// # Errors
+    /// When a part of the package is missing, cannot be read, or contradicts the manifest; the
+    /// message names it.
+    fn load(&self, package: &Package) -> Result<Box<dyn LoadedModel>, RuntimeError>;
+}
+
+/// A model in memory. Several threads may ask it at once.
+pub trait LoadedModel: fmt::Debug + Send + Sync {
+    /// Computes a batch: prepared inputs `[batch, …]` of the signature to raw outputs
+    /// `[batch, …]`. A row's values depend on no other row.
+    ///
+    /// # Errors
+    /// When the batch does not have the shape of the signature, or the engine fails.
+    fn infer(&self, batch: &Tensor) -> Result<Tensor, RuntimeError>;
+
+    /// The memory that its parameters take.
+    fn size_bytes(&self) -> u64;
+}
+
+/// Every runtime of this build, alphabetically.
+pub fn all() -> &'static [&'static dyn Runtime] {
+    &[&Native]
+}
+
+/// The first runtime that loads packages of this kind.
+///
+/// # Errors
+/// When there is none.
+pub fn for_package(manifest: &PackageManifest) -> Result<&'static dyn Runtime, RuntimeError> {
+    all()
+        .iter()
+        .copied()
+        .find(|runtime| runtime.accepts(manifest))
+        .ok_or_else(|| RuntimeError::NoRuntime {
+            architecture: manifest.architecture.name.chars().take(80).collect(),
+            task: manifest.task.to_string(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_alphabetical() {
+        let names: Vec<&str> = all().iter().map(|runtime| runtime.name()).collect();
+        assert!(names.is_sorted(), "{names:?}");
+    }
+}

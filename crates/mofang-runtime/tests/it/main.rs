@@ -1,0 +1,5 @@
+//! The runtimes and the predictor, from outside.
+
+mod predictor;
+mod suite;
+mod support;

@@ -1,0 +1,56 @@
+//! A small package of our own kind.
+
+use std::collections::BTreeMap;
+
+use mofang_nn::{Network, NetworkSpec, NnError, cpu_device};
+use mofang_types::{
+    ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelSignature, Package, PackageManifest,
+    Provenance, Task, WEIGHTS_FILE,
+};
+use serde_json::json;
+
+/// What the model takes: `[channels, height, width]`.
+pub(crate) const IMAGE_SHAPE: [usize; 3] = [1, 8, 8];
+
+/// The labels of its classes.
+pub(crate) const LABELS: [&str; 3] = ["cat", "dog", "owl"];
+
+/// The network in the package.
+pub(crate) fn network() -> Result<Network, NnError> {
+    let spec = NetworkSpec {
+        architecture: ArchitectureSpec {
+            name: "simple_cnn".to_owned(),
+            config: json!({ "blocks": [{ "channels": 4 }], "hidden": [8] }),
+        },
+        image_shape: IMAGE_SHAPE,
+        classes: LABELS.len(),
+    };
+    Network::new(&spec, 7, &cpu_device())
+}
+
+/// A package around [`network`].
+pub(crate) fn package() -> Result<Package, NnError> {
+    let network = network()?;
+    let manifest = PackageManifest {
+        format_version: MANIFEST_FORMAT_VERSION,
+        task: Task::ImageClassification,
+        architecture: network.spec().architecture.clone(),
+        signature: ModelSignature::image_classifier(IMAGE_SHAPE, LABELS.len()),
+        pipeline: json!({
+            "transforms": [
+                { "type": "convert", "color": "grayscale" },
+                { "type": "resize", "height": 8, "width": 8 },
+                { "type": "normalize", "mean": [0.5], "std": [0.25] },
+            ],
+            "decoders": [{ "type": "softmax" }, { "type": "top_k", "k": 2 }, { "type": "labels" }],
+        }),
+        labels: LABELS.map(str::to_owned).to_vec(),
+        metrics: BTreeMap::new(),
+        provenance: Provenance::default(),
+        description: String::new(),
+        created_unix_ms: 0,
+        files: Vec::new(),
+    };
+    let files = BTreeMap::from([(WEIGHTS_FILE.to_owned(), network.to_safetensors()?)]);
+    Ok(Package { manifest, files })
+}
