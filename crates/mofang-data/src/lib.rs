@@ -25,6 +25,7 @@ mod pipeline;
 mod pull;
 pub mod readers;
 mod split;
+mod split_reference;
 mod store;
 pub mod transforms;
 
@@ -39,6 +40,7 @@ pub use loader::{Batch, DataLoader, LoaderSettings};
 pub use pipeline::{CompiledPipeline, Pipeline};
 pub use pull::PullProgress;
 pub use split::SplitSettings;
+pub use split_reference::SplitReference;
 pub use store::{DatasetStatus, DatasetStore};
 pub use transforms::Transform;
 

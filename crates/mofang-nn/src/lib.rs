@@ -39,7 +39,7 @@ mod weights;
 pub use architecture::{Architecture, OptionSpec};
 pub use device::{cpu_device, tensor_from_burn, tensor_to_burn};
 pub use error::NnError;
-pub use network::{Network, NetworkSpec, ParameterInfo};
+pub use network::{Network, NetworkSpec, ParameterInfo, ValueChange};
 pub use step_seed::step_seed;
 pub use weights::{LoadReport, MisShaped, Strictness};
 

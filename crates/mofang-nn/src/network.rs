@@ -41,6 +41,9 @@ pub struct ParameterInfo {
     pub trainable: bool,
 }
 
+/// Gives the new values of a parameter or buffer from its old ones, or `None` to leave it as it is.
+pub type ValueChange<'a> = dyn FnMut(&ParameterInfo, &[f32]) -> Option<Vec<f32>> + 'a;
+
 /// A network with its parameters on a device.
 ///
 /// A clone shares the running statistics of its batch normalizations with the original, as burn's
@@ -163,10 +166,10 @@ impl Network {
         let mut visitor = Values {
             path: NamePath::default(),
             gradients: None,
-            values: Ok(BTreeMap::new()),
+            collected: Ok(BTreeMap::new()),
         };
         self.visit(&mut visitor);
-        visitor.values
+        visitor.collected
     }
 
     /// The gradient of every trainable parameter that has one, by name.
@@ -180,10 +183,10 @@ impl Network {
         let mut visitor = Values {
             path: NamePath::default(),
             gradients: Some(gradients),
-            values: Ok(BTreeMap::new()),
+            collected: Ok(BTreeMap::new()),
         };
         self.visit(&mut visitor);
-        visitor.values
+        visitor.collected
     }
 
     /// Changes parameters and buffers: `change` is given each one's description and old values and
@@ -191,10 +194,7 @@ impl Network {
     ///
     /// # Errors
     /// When the device fails.
-    pub fn map_values(
-        self,
-        change: &mut dyn FnMut(&ParameterInfo, &[f32]) -> Option<Vec<f32>>,
-    ) -> Result<Self, NnError> {
+    pub fn map_values(self, change: &mut ValueChange<'_>) -> Result<Self, NnError> {
         let mut mapper = Changes {
             path: NamePath::default(),
             change,
@@ -240,7 +240,7 @@ impl ModuleVisitor for Infos {
 struct Values<'a> {
     path: NamePath,
     gradients: Option<&'a Gradients>,
-    values: Result<BTreeMap<String, mofang_types::Tensor>, NnError>,
+    collected: Result<BTreeMap<String, mofang_types::Tensor>, NnError>,
 }
 
 impl ModuleVisitor for Values<'_> {
@@ -251,12 +251,12 @@ impl ModuleVisitor for Values<'_> {
             Some(_) if is_buffer(&name) => None,
             Some(gradients) => param.val().grad(gradients),
         };
-        if let (Some(tensor), Ok(values)) = (tensor, &mut self.values) {
+        if let (Some(tensor), Ok(values)) = (tensor, &mut self.collected) {
             match tensor_from_burn(tensor) {
                 Ok(tensor) => {
                     values.insert(name, tensor);
                 }
-                Err(error) => self.values = Err(error),
+                Err(error) => self.collected = Err(error),
             }
         }
     }
@@ -272,7 +272,7 @@ impl ModuleVisitor for Values<'_> {
 
 struct Changes<'a> {
     path: NamePath,
-    change: &'a mut dyn FnMut(&ParameterInfo, &[f32]) -> Option<Vec<f32>>,
+    change: &'a mut ValueChange<'a>,
     failure: Option<NnError>,
 }
 

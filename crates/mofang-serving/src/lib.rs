@@ -14,6 +14,7 @@
 //! once. The asynchronous workers never compute.
 
 mod error;
+mod evaluation;
 mod in_flight;
 mod metrics;
 mod model;
@@ -28,8 +29,10 @@ mod source;
 mod testing;
 
 pub use error::{ServingError, SharedError};
+pub use evaluation::{EvaluationError, evaluate};
 pub use metrics::{HistogramSnapshot, ServingMetrics, VersionMetricsSnapshot};
 pub use model::ServedModel;
+pub use mofang_train::InferFailure;
 pub use options::{PredictOptions, PredictOutcome};
 pub use serving::{DrainOutcome, Serving};
 pub use settings::ServingSettings;

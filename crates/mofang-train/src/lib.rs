@@ -44,6 +44,6 @@ pub use report::Report;
 pub use run_state::EpochRecord;
 pub use stop_reason::StopReason;
 pub use trainer::{
-    EpochProgress, NoObserver, Resume, RunStatus, TrainObserver, TrainOutcome, TrainRequest,
-    TrainStart, train,
+    EpochProgress, InitialWeights, NoObserver, Resume, RunStatus, TrainObserver, TrainOutcome,
+    TrainRequest, TrainStart, train,
 };

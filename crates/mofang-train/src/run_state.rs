@@ -45,6 +45,9 @@ pub(crate) struct RunState {
     pub(crate) elapsed_ms: u64,
     /// The length of `metrics.jsonl`.
     pub(crate) metrics_bytes: u64,
+    /// The version whose weights the run began with.
+    #[serde(default)]
+    pub(crate) parent: Option<String>,
     /// Why the run is over, when it is.
     pub(crate) finished: Option<StopReason>,
 }

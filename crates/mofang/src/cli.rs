@@ -65,13 +65,22 @@ pub(crate) struct GlobalArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Train on the digits, publish, serve, and ask for a prediction: the whole story in a minute
+    Quickstart(commands::quickstart::QuickstartArgs),
+    /// Train a model by a recipe and publish it
+    Train(commands::train::TrainArgs),
     /// Serve models over HTTP
     Serve(commands::serve::ServeArgs),
     /// Ask a model about files
     Predict(commands::predict::PredictArgs),
+    /// Measure a model on a split of a dataset
+    Evaluate(commands::evaluate::EvaluateArgs),
     /// Models, their versions and aliases
     #[command(subcommand)]
     Models(commands::models::ModelsCommand),
+    /// Training runs
+    #[command(subcommand)]
+    Runs(commands::runs::RunsCommand),
     /// Datasets
     #[command(subcommand)]
     Datasets(commands::datasets::DatasetsCommand),
@@ -92,9 +101,13 @@ impl Command {
     /// The command's name, for the lock file.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::Quickstart(_) => "quickstart",
+            Self::Train(_) => "train",
             Self::Serve(_) => "serve",
             Self::Predict(_) => "predict",
+            Self::Evaluate(_) => "evaluate",
             Self::Models(_) => "models",
+            Self::Runs(_) => "runs",
             Self::Datasets(_) => "datasets",
             Self::Keys(_) => "keys",
             Self::Users(_) => "users",
@@ -107,8 +120,12 @@ impl Command {
     pub(crate) fn flags(&self) -> Vec<(&'static str, Option<String>)> {
         match self {
             Self::Serve(args) => args.flags(),
-            Self::Predict(_)
+            Self::Quickstart(_)
+            | Self::Train(_)
+            | Self::Predict(_)
+            | Self::Evaluate(_)
             | Self::Models(_)
+            | Self::Runs(_)
             | Self::Datasets(_)
             | Self::Keys(_)
             | Self::Users(_)

@@ -223,6 +223,25 @@ fn taken(layout: &Layout, holder: Option<&Holder>) -> Failure {
     )
 }
 
+/// Writes a secret that only its owner may read: beside its place first, then renamed.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let part = path.with_extension("part");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let write = || {
+        let mut file = options.open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    write().with_context(|| format!("failed to write {}", path.display()))
+}
+
 /// Reads a small text file, such as a key.
 pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
@@ -264,6 +283,12 @@ mod tests {
     fn secrets_are_for_their_owner_only() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.json");
+        write_private(&path, b"{}").unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let owned = DataDir::take(Layout::new(folder.path().join("data")), "serve").unwrap();
         let keys = owned.layout().keys();
         assert_eq!(

@@ -16,9 +16,11 @@ mod output;
 mod platform;
 mod progress;
 mod randomness;
+mod run_record;
 mod server;
 mod signals;
 mod time_text;
+mod training;
 
 use std::process::ExitCode;
 
@@ -67,9 +69,13 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         cli.command.name(),
     );
     match &cli.command {
+        Command::Quickstart(args) => commands::quickstart::run(&context, args),
+        Command::Train(args) => commands::train::run(&context, args),
         Command::Serve(args) => commands::serve::run(&context, args),
         Command::Predict(args) => commands::predict::run(&context, args),
+        Command::Evaluate(args) => commands::evaluate::run(&context, args),
         Command::Models(command) => commands::models::run(&context, command),
+        Command::Runs(command) => commands::runs::run(&context, command),
         Command::Datasets(command) => commands::datasets::run(&context, command),
         Command::Keys(command) => commands::keys::run(&context, command),
         Command::Users(command) => commands::users::run(&context, command),

@@ -1,8 +1,12 @@
 //! What moves while one waits: a bar on a terminal, plain lines elsewhere, nothing when quiet.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use mofang_data::SplitName;
+use mofang_nn::LoadReport;
+use mofang_train::{EpochProgress, EpochRecord, StepRecord, TrainObserver, TrainStart};
 
 use crate::output::Output;
 use crate::time_text;
@@ -64,6 +68,90 @@ impl<'a> Transfer<'a> {
     pub(crate) fn finish(&self) {
         if let Some((_, bar)) = self.present.borrow_mut().take() {
             bar.finish_and_clear();
+        }
+    }
+}
+
+/// A training run: a bar over its steps on a terminal, a line for each epoch elsewhere.
+pub(crate) struct Training<'a> {
+    output: &'a Output,
+    bar: ProgressBar,
+    /// What the bar says of the epochs that are over.
+    validation: String,
+}
+
+impl<'a> Training<'a> {
+    /// A run that has not begun.
+    pub(crate) fn new(output: &'a Output) -> Self {
+        Self {
+            output,
+            bar: ProgressBar::hidden(),
+            validation: String::new(),
+        }
+    }
+
+    /// The run is over, however it ended.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl TrainObserver for Training<'_> {
+    fn started(&mut self, start: &TrainStart) {
+        let resumed = start
+            .resumed_step
+            .map(|step| format!(", going on after step {step}"))
+            .unwrap_or_default();
+        self.output.note(&format!(
+            "{} parameters, {} images, {} steps in an epoch{resumed}",
+            start.parameters, start.train_examples, start.steps_per_epoch
+        ));
+        self.bar = match start.steps_total {
+            Some(total) => bar(
+                self.output,
+                total,
+                "{msg} {wide_bar} step {pos}/{len}, {eta} left",
+            ),
+            None => bar(self.output, 0, "{msg} step {pos}, {elapsed}"),
+        };
+        self.bar.set_position(start.resumed_step.unwrap_or(0));
+        self.bar.reset_eta();
+    }
+
+    fn initialized(&mut self, report: &LoadReport) {
+        self.output.note(&format!("initial weights: {report}"));
+    }
+
+    fn step(&mut self, step: &StepRecord, progress: &EpochProgress) {
+        self.bar.set_position(step.step);
+        self.bar.set_message(format!(
+            "epoch {} loss {:.4} accuracy {:.4}{}",
+            step.epoch, progress.mean_loss, progress.accuracy, self.validation
+        ));
+    }
+
+    fn epoch(&mut self, epoch: &EpochRecord) {
+        self.validation = epoch
+            .validation
+            .get("accuracy")
+            .map(|accuracy| format!(" validation {accuracy:.4}"))
+            .unwrap_or_default();
+        if !self.output.shows_progress() {
+            self.output.note(&format!(
+                "epoch {} loss {:.4} accuracy {:.4}{}, {:.1} s",
+                epoch.epoch,
+                epoch.loss,
+                epoch.accuracy,
+                self.validation,
+                Duration::from_millis(epoch.elapsed_ms).as_secs_f64()
+            ));
+        }
+    }
+
+    fn evaluating(&mut self, split: SplitName, examples: usize) {
+        if split == SplitName::Test {
+            self.bar
+                .set_message(format!("judging {examples} images of the test split"));
         }
     }
 }

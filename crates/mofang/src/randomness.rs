@@ -1,12 +1,19 @@
 //! Where randomness enters: the operating system's generator seeds one of our own.
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
 /// A cryptographic generator with a fresh seed.
 pub(crate) fn generator() -> anyhow::Result<ChaCha20Rng> {
     Ok(ChaCha20Rng::from_seed(bytes()?))
+}
+
+/// A password of 192 random bits.
+pub(crate) fn password() -> anyhow::Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(bytes::<24>()?))
 }
 
 fn bytes<const N: usize>() -> anyhow::Result<[u8; N]> {

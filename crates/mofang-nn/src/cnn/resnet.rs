@@ -1,8 +1,8 @@
 //! Residual networks: He et al. 2015, <https://arxiv.org/abs/1512.03385>.
 //!
 //! Depths 20, 32, 44 and 56 are the paper's networks for CIFAR (section 4.2) with shortcuts without
-//! parameters, under the names of github.com/akamaster/pytorch_resnet_cifar10; depth 18 is the
-//! network for ImageNet under torchvision's names.
+//! parameters, under the names of <https://github.com/akamaster/pytorch_resnet_cifar10>; depth 18 is
+//! the network for ImageNet under torchvision's names.
 
 use burn::tensor::Device;
 use serde::Deserialize;

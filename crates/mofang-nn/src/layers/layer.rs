@@ -9,6 +9,10 @@ use super::{
 use crate::NnError;
 
 /// Any layer.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a network has a few dozen layers, and burn's modules cannot be boxed"
+)]
 #[derive(Module, Debug)]
 pub(crate) enum Layer {
     BatchNorm2d(BatchNorm2d),

@@ -176,6 +176,7 @@ mod tests {
                     epochs_without_improvement: 1,
                 },
                 elapsed_ms: 7,
+                parent: Some("digits@1".to_owned()),
                 metrics_bytes: 8,
                 finished: None,
             },

@@ -71,7 +71,7 @@ pub struct ArchitectureSection {
     pub config: serde_json::Value,
     /// Weights to begin with instead of fresh ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub initial_weights: Option<InitialWeights>,
+    pub initial_weights: Option<InitialWeightsSection>,
 }
 
 fn empty_table() -> serde_json::Value {
@@ -81,7 +81,7 @@ fn empty_table() -> serde_json::Value {
 /// Weights to begin with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct InitialWeights {
+pub struct InitialWeightsSection {
     /// A version (`digits@1`) or a safetensors file; whoever starts the run reads it.
     pub from: String,
     /// Whether parameters that are missing or of another shape may keep their fresh values.

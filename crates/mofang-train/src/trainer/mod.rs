@@ -13,7 +13,7 @@ use mofang_types::Tensor;
 
 pub use observer::{EpochProgress, NoObserver, TrainObserver, TrainStart};
 pub use outcome::{RunStatus, TrainOutcome};
-pub use request::{Resume, TrainRequest};
+pub use request::{InitialWeights, Resume, TrainRequest};
 
 use crate::checkpoint::CheckpointFolder;
 use crate::evaluation::{EvaluateSettings, InferFailure, evaluate};

@@ -1,6 +1,7 @@
 //! Who watches a run.
 
 use mofang_data::SplitName;
+use mofang_nn::LoadReport;
 
 use crate::metrics_log::StepRecord;
 use crate::run_state::EpochRecord;
@@ -10,6 +11,11 @@ pub trait TrainObserver {
     /// The run begins, or goes on.
     fn started(&mut self, start: &TrainStart) {
         let _ = start;
+    }
+
+    /// The network has taken the weights that it begins with.
+    fn initialized(&mut self, report: &LoadReport) {
+        let _ = report;
     }
 
     /// A step is done.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mofang_data::Pipeline;
 use mofang_nn::NetworkSpec;
 use mofang_types::{
-    ArtifactDigest, MANIFEST_FORMAT_VERSION, ModelReference, ModelSignature, PackageManifest,
-    Provenance, Task, UnixMillis, WEIGHTS_FILE,
+    ArtifactDigest, MANIFEST_FORMAT_VERSION, ModelSignature, PackageManifest, Provenance, Task,
+    UnixMillis, WEIGHTS_FILE,
 };
 
 use crate::evaluation::Evaluation;
@@ -63,6 +63,8 @@ pub struct TrainOutcome {
     pub steps: u64,
     /// The digest of each split, by `dataset:split`.
     pub dataset_digests: BTreeMap<String, ArtifactDigest>,
+    /// The version whose weights it began with.
+    pub parent: Option<String>,
     /// When it ended.
     pub created_unix_ms: UnixMillis,
     /// The recipe.
@@ -73,10 +75,6 @@ impl TrainOutcome {
     /// The manifest, still without its list of files, and the files of a package by path: weights,
     /// recipe and report.
     pub fn into_package(self) -> (PackageManifest, BTreeMap<String, Vec<u8>>) {
-        let initial = self.recipe.architecture.initial_weights.as_ref();
-        let parent = initial
-            .map(|initial| initial.from.clone())
-            .filter(|from| from.parse::<ModelReference>().is_ok());
         let manifest = PackageManifest {
             format_version: MANIFEST_FORMAT_VERSION,
             task: Task::ImageClassification,
@@ -97,7 +95,7 @@ impl TrainOutcome {
                 run_id: Some(self.run_id),
                 dataset_digests: self.dataset_digests,
                 code_version: env!("CARGO_PKG_VERSION").to_owned(),
-                parent,
+                parent: self.parent,
                 source_files: BTreeMap::new(),
             },
             description: self.recipe.model.description.clone(),

@@ -20,6 +20,15 @@ pub enum Resume {
     Latest,
 }
 
+/// Weights to begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitialWeights {
+    /// The version that they are of, e.g. `digits@1`; none for a file.
+    pub parent: Option<String>,
+    /// The safetensors file.
+    pub bytes: Vec<u8>,
+}
+
 /// What to train, where, and who watches.
 pub struct TrainRequest<'a> {
     /// The recipe.
@@ -30,8 +39,8 @@ pub struct TrainRequest<'a> {
     pub run_dir: PathBuf,
     /// Whether the run begins or goes on.
     pub resume: Resume,
-    /// The safetensors file to begin with instead of fresh weights. A run that goes on ignores it.
-    pub initial_weights: Option<Vec<u8>>,
+    /// What to begin with instead of fresh weights. A run that goes on ignores it.
+    pub initial_weights: Option<InitialWeights>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Set by whoever wants the run to end at a checkpoint.

@@ -16,8 +16,8 @@ use mofang_types::{Clock, Tensor};
 
 use super::step::{self, StepInput, StepResult};
 use super::{
-    CHECKPOINTS_FOLDER, EpochProgress, Resume, RunStatus, TrainObserver, TrainOutcome,
-    TrainRequest, TrainStart, infer, network_spec,
+    CHECKPOINTS_FOLDER, EpochProgress, InitialWeights, Resume, RunStatus, TrainObserver,
+    TrainOutcome, TrainRequest, TrainStart, infer, network_spec,
 };
 use crate::checkpoint::{Checkpoint, CheckpointFolder, CheckpointWriter};
 use crate::early_stopping::{Best, EarlyStopping};
@@ -105,8 +105,10 @@ impl<'a> Session<'a> {
             network = restore(network, &checkpoint)?;
             (checkpoint.state, checkpoint.optimizer)
         } else {
-            network = begin_with(network, &recipe, initial_weights.as_deref())?;
-            (first_state(&recipe, &dataset), OptimizerState::default())
+            let mut state = first_state(&recipe, &dataset);
+            network = begin_with(network, &recipe, initial_weights.as_ref(), observer)?;
+            state.parent = initial_weights.and_then(|weights| weights.parent);
+            (state, OptimizerState::default())
         };
         let steps_per_epoch = batches as u64;
         let stop_rules = &recipe.train.stop;
@@ -413,6 +415,7 @@ impl<'a> Session<'a> {
                 .iter()
                 .map(|(name, split)| (format!("{}:{name}", self.dataset.name), split.digest()))
                 .collect(),
+            parent: self.state.parent,
             created_unix_ms: self.clock.now_unix_ms(),
             recipe: self.recipe,
         }
@@ -468,6 +471,7 @@ fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
         early_stopping: EarlyStopping::default(),
         elapsed_ms: 0,
         metrics_bytes: 0,
+        parent: None,
         finished: None,
     }
 }
@@ -515,7 +519,8 @@ fn check_same_run(
 fn begin_with(
     network: Network,
     recipe: &Recipe,
-    weights: Option<&[u8]>,
+    weights: Option<&InitialWeights>,
+    observer: &mut dyn TrainObserver,
 ) -> Result<Network, TrainError> {
     let wanted = recipe.architecture.initial_weights.as_ref();
     let Some(weights) = weights else {
@@ -530,8 +535,8 @@ fn begin_with(
     } else {
         Strictness::Exact
     };
-    let (network, report) = network.load_safetensors(weights, strictness)?;
-    tracing::info!("initial weights: {report}");
+    let (network, report) = network.load_safetensors(&weights.bytes, strictness)?;
+    observer.initialized(&report);
     Ok(network)
 }
 

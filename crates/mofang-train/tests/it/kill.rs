@@ -88,7 +88,7 @@ fn compare(kills: usize, seed: u64) {
     while hits < kills {
         let run = tempfile::tempdir().unwrap();
         let delays: Vec<Duration> = (0..4)
-            .map(|_| Duration::from_millis(randomness.random_range(30..700)))
+            .map(|_| Duration::from_millis(randomness.random_range(20..400)))
             .collect();
         hits += train_in_children(run.path(), delays.iter().copied());
         assert_eq!(

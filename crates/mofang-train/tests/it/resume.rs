@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mofang_data::SplitName;
+use mofang_nn::LoadReport;
 use mofang_train::{
-    EpochProgress, Resume, RunStatus, StepRecord, TrainError, TrainObserver, TrainRequest, train,
+    EpochProgress, InitialWeights, Resume, RunStatus, StepRecord, TrainError, TrainObserver,
+    TrainRequest, train,
 };
 use mofang_types::{ArtifactDigest, Coded as _, ErrorCode, SystemClock};
 
@@ -22,6 +24,16 @@ impl TrainObserver for StopAt {
         if step.step == self.step {
             self.stop.store(true, Ordering::Relaxed);
         }
+    }
+}
+
+/// Keeps what came of loading initial weights.
+#[derive(Default)]
+struct Reports(Vec<LoadReport>);
+
+impl TrainObserver for Reports {
+    fn initialized(&mut self, report: &LoadReport) {
+        self.0.push(report.clone());
     }
 }
 
@@ -172,7 +184,11 @@ fn a_run_begins_with_the_weights_that_it_is_given() {
             "[train]\n",
             "[architecture.initial_weights]\nfrom = \"bars@1\"\n\n[train]\n",
         );
-    let start = |name: &str, weights: Option<Vec<u8>>| {
+    let start = |name: &str, weights: Option<Vec<u8>>, reports: &mut Reports| {
+        let weights = weights.map(|bytes| InitialWeights {
+            parent: Some("bars@1".to_owned()),
+            bytes,
+        });
         train(TrainRequest {
             recipe: mofang_train::Recipe::parse(&text).unwrap(),
             dataset: dataset(),
@@ -181,13 +197,16 @@ fn a_run_begins_with_the_weights_that_it_is_given() {
             initial_weights: weights,
             clock: Arc::new(SystemClock::new()),
             stop: Arc::new(AtomicBool::new(false)),
-            observer: &mut mofang_train::NoObserver,
+            observer: reports,
         })
     };
-    let error = start("none", None).unwrap_err();
+    let mut reports = Reports::default();
+    let error = start("none", None, &mut reports).unwrap_err();
     assert!(error.to_string().contains("bars@1"), "{error}");
-    assert!(start("bad", Some(b"no safetensors".to_vec())).is_err());
-    let outcome = start("given", Some(first.weights.clone())).unwrap();
+    assert!(start("bad", Some(b"no safetensors".to_vec()), &mut reports).is_err());
+    let outcome = start("given", Some(first.weights.clone()), &mut reports).unwrap();
+    assert_eq!(reports.0.len(), 1);
+    assert!(reports.0[0].is_exact() && reports.0[0].loaded > 0);
     // The rate is zero: only running statistics move, and the answers stay about as good.
     let accuracy = |outcome: &mofang_train::TrainOutcome| {
         outcome.evaluation.as_ref().unwrap().metrics["accuracy"]

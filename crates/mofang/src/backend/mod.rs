@@ -7,17 +7,18 @@ mod views;
 
 use std::fmt::Debug;
 
+use mofang_data::SplitReference;
 use mofang_types::{AliasName, ModelName, ModelReference, Selector};
 use serde_json::Value;
 
-pub(crate) use remote::Remote;
+pub(crate) use remote::{Body, Remote};
 pub(crate) use views::{NewKey, Predicted};
 
 // Both backends answer with the types of the HTTP interface, so a program that reads `--format json`
 // sees the same whichever answered.
 pub(crate) use mofang_http::view::{
-    AliasMoveView, CardView, CheckView, CreatedKeyView, DatasetView, DoctorView, KeyView,
-    ModelView, UserView, VersionView,
+    AliasMoveView, CardView, CheckView, CreatedKeyView, DatasetView, DoctorView, EvaluationView,
+    KeyView, ModelView, UserView, VersionView,
 };
 
 /// Everything that can be asked.
@@ -67,6 +68,12 @@ pub(crate) trait Inference {
         image: Vec<u8>,
         top_k: Option<usize>,
     ) -> anyhow::Result<Predicted>;
+    /// Measures a model on a split.
+    fn evaluate(
+        &self,
+        reference: &ModelReference,
+        split: &SplitReference,
+    ) -> anyhow::Result<EvaluationView>;
 }
 
 /// Datasets.

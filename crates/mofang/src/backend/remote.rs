@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use mofang_data::SplitReference;
 use mofang_http::PageView;
 use mofang_http::view::{DatasetsView, PredictView};
 use mofang_types::{
@@ -15,7 +16,8 @@ use ureq::http::{Method, Request};
 
 use super::{
     Accounts, AliasMoveView, Backend, CardView, CreatedKeyView, DatasetView, Datasets, DoctorView,
-    Inference, KeyView, ModelView, Models, NewKey, Predicted, UserView, VersionView,
+    EvaluationView, Inference, KeyView, ModelView, Models, NewKey, Predicted, UserView,
+    VersionView,
 };
 use crate::exit::Failure;
 
@@ -334,6 +336,16 @@ impl Inference for Remote {
             version: answer.version,
             prediction,
         })
+    }
+
+    fn evaluate(
+        &self,
+        reference: &ModelReference,
+        split: &SplitReference,
+    ) -> anyhow::Result<EvaluationView> {
+        let path = format!("/v1/models/{reference}/evaluate");
+        let body = Body::Json(json!({ "dataset": split.to_string() }));
+        read(self.send(Method::POST, &path, body)?, &path)
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use anyhow::Context as _;
-use mofang_data::RawExample;
+use mofang_data::{RawExample, SplitReference};
 use mofang_runtime::Predictor;
 use mofang_types::ModelReference;
 
 use super::Local;
-use crate::backend::{Inference, Predicted};
+use crate::backend::{EvaluationView, Inference, Predicted};
 use crate::exit::CodedResult as _;
 
 /// Loaded models, by the id of their version.
@@ -50,12 +50,32 @@ impl Inference for Local {
         top_k: Option<usize>,
     ) -> anyhow::Result<Predicted> {
         let (predictor, model, version) = self.predictor(reference)?;
-        let mut answers = predictor.predict(&[RawExample::Encoded(image)], top_k);
-        let prediction = answers.pop().context("the model gave no answer")?.coded()?;
+        let prediction = predictor
+            .predict(&RawExample::Encoded(image), top_k)
+            .coded()?;
         Ok(Predicted {
             model,
             version,
             prediction,
+        })
+    }
+
+    fn evaluate(
+        &self,
+        reference: &ModelReference,
+        split: &SplitReference,
+    ) -> anyhow::Result<EvaluationView> {
+        let failed = || format!("failed to evaluate {reference} on {split}");
+        let (predictor, model, version) = self.predictor(reference).with_context(failed)?;
+        let load = |settings: &_| self.platform.datasets.load(&split.dataset, settings);
+        let evaluation = mofang_serving::evaluate(&predictor, split, load, &mut || Ok(()))
+            .coded()
+            .with_context(failed)?;
+        Ok(EvaluationView {
+            model,
+            version,
+            dataset: split.to_string(),
+            evaluation: serde_json::to_value(evaluation).context("failed to write JSON")?,
         })
     }
 }

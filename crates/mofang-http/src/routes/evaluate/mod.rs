@@ -1,23 +1,20 @@
 //! `POST /v1/models/{reference}/evaluate`.
 
 mod budget;
-mod split;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use mofang_data::Pipeline;
-use mofang_runtime::Predictor;
-use mofang_train::{EvaluateSettings, Evaluation, InferFailure, evaluate as judge};
+use mofang_data::SplitReference;
+use mofang_serving::{EvaluationError, InferFailure};
 use mofang_types::{ErrorCode, ModelReference, Selector};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use self::budget::{Budget, CancelOnDrop};
-use self::split::SplitReference;
 use crate::extract::{ApiJson, ApiPath};
 use crate::routes::datasets::refused;
 use crate::{ApiError, AppState};
@@ -63,7 +60,6 @@ pub(crate) async fn evaluate(
 ) -> Result<Json<EvaluationView>, ApiError> {
     let reference: ModelReference = reference.parse()?;
     let split: SplitReference = body.dataset.parse()?;
-    // A name of the catalogue: a path to a description of the caller's own is not opened here.
     state.datasets.show(&split.dataset)?;
     let route = state.registry.resolve(&reference)?;
     let permit = Arc::clone(&state.evaluations)
@@ -86,53 +82,32 @@ pub(crate) async fn evaluate(
     );
     // When the caller leaves, this future is dropped, and the work ends at its next batch.
     let _cancel = CancelOnDrop::new(&budget);
-    let work_state = Arc::clone(&state);
-    let work_split = split.clone();
-    let evaluation = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        run(&work_state, &predictor, &work_split, &budget)
+    let datasets = Arc::clone(&state.datasets);
+    let evaluation = tokio::task::spawn_blocking({
+        let split = split.clone();
+        move || {
+            let _permit = permit;
+            // A name of the catalogue: a path of the caller's choosing is not opened here.
+            let load = |settings: &_| datasets.load_from_catalogue(&split.dataset, settings);
+            let proceed = &mut || {
+                let spent = budget.check();
+                spent.map_err(|spent| Box::new(spent) as InferFailure)
+            };
+            mofang_serving::evaluate(&predictor, &split, load, proceed)
+        }
     })
     .await
-    .map_err(ApiError::internal)??;
+    .map_err(ApiError::internal)?
+    .map_err(|error| match error {
+        EvaluationError::Data(error) => refused(error),
+        error @ (EvaluationError::OtherLabels { .. } | EvaluationError::Evaluate(_) | _) => {
+            error.into()
+        }
+    })?;
     Ok(Json(EvaluationView {
         model: route.model.into(),
         version: route.number,
         dataset: split.to_string(),
         evaluation: serde_json::to_value(evaluation).map_err(ApiError::internal)?,
     }))
-}
-
-fn run(
-    state: &AppState,
-    predictor: &Predictor,
-    split: &SplitReference,
-    budget: &Budget,
-) -> Result<Evaluation, ApiError> {
-    let manifest = predictor.manifest();
-    let dataset = state
-        .datasets
-        .load(&split.dataset, &split.settings(manifest))
-        .map_err(refused)?;
-    if dataset.labels != manifest.labels {
-        return Err(ApiError::invalid(format!(
-            "the dataset \"{}\" has other labels than the model",
-            split.dataset
-        )));
-    }
-    let pipeline = Pipeline::from_json(&manifest.pipeline)?.compile(&manifest.labels)?;
-    let mut infer = |batch: &mofang_types::Tensor| -> Result<_, InferFailure> {
-        budget
-            .check()
-            .map_err(|error| Box::new(error) as InferFailure)?;
-        predictor
-            .infer(batch)
-            .map_err(|error| Box::new(error) as InferFailure)
-    };
-    Ok(judge(
-        dataset.split(split.name)?,
-        &pipeline,
-        &mut infer,
-        &manifest.labels,
-        &EvaluateSettings::default(),
-    )?)
 }

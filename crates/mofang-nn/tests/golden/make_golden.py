@@ -1,0 +1,197 @@
+"""Writes the reference numbers of the golden tests: `python make_golden.py` beside the JSON files.
+
+Made with torch 2.15.0 and torchvision 0.29.2, in double precision, so that the references carry no
+rounding of their own. Weights and inputs are formulas of their index (`pattern` below, repeated in
+tests/it/golden.rs), so that only results need to be stored.
+"""
+
+import json
+import math
+import pathlib
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+BATCH = 4
+
+
+def pattern(count, index):
+    """Numbers in [-1, 1] without visible order."""
+    steps = torch.arange(1, count + 1, dtype=torch.float64)
+    return torch.sin(12.9898 * steps + 78.233 * index).float().double()
+
+
+def fill(model):
+    """Every parameter and buffer by its place among the sorted names."""
+    state = model.state_dict()
+    names = sorted(name for name in state if not name.endswith("num_batches_tracked"))
+    for index, name in enumerate(names):
+        tensor = state[name]
+        values = pattern(tensor.numel(), index)
+        if name.endswith("running_var"):
+            values = 1 + 0.2 * values
+        elif tensor.dim() > 1:
+            values = values * 2 / math.sqrt(tensor[0].numel())
+        elif name.endswith("weight"):
+            values = 1 + 0.1 * values
+        else:
+            values = 0.1 * values
+        tensor.copy_(values.float().double().reshape(tensor.shape))
+
+
+class LeNet(nn.Module):
+    def __init__(self, channels, classes, flat):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, 6, 5, padding=2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(flat, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, classes)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        x = F.relu(self.fc2(F.relu(self.fc1(x.flatten(1)))))
+        return self.fc3(x)
+
+
+class CifarBlock(nn.Module):
+    def __init__(self, channels, width, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.subsamples = stride != 1
+        self.padding = (width - channels) // 2
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        if self.subsamples:
+            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.padding, self.padding))
+        return F.relu(y + x)
+
+
+class CifarResNet(nn.Module):
+    """He et al. 2015, section 4.2, with the names of akamaster/pytorch_resnet_cifar10."""
+
+    def __init__(self, depth, classes):
+        super().__init__()
+        blocks = (depth - 2) // 6
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        channels = 16
+        for stage, width in enumerate([16, 32, 64], start=1):
+            layers = []
+            for _ in range(blocks):
+                layers.append(CifarBlock(channels, width, width // channels))
+                channels = width
+            setattr(self, f"layer{stage}", nn.Sequential(*layers))
+        self.linear = nn.Linear(64, classes)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.linear(x.mean((2, 3)))
+
+
+class SimpleCnn(nn.Module):
+    def __init__(self, features, classifier):
+        super().__init__()
+        self.features = nn.Sequential(*features)
+        self.classifier = nn.Sequential(nn.Flatten(), *classifier)
+
+    def forward(self, x):
+        return self.classifier(self.features(x))
+
+
+def simple_cnn():
+    features = [
+        nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 12, 5, padding=2), nn.ReLU(), nn.AvgPool2d(2),
+    ]
+    classifier = [nn.Linear(12 * 3 * 2, 16), nn.ReLU(), nn.Linear(16, 5)]
+    return SimpleCnn(features, classifier)
+
+
+def simple_cnn_global():
+    features = [nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+                nn.AdaptiveAvgPool2d(1)]
+    return SimpleCnn(features, [nn.Linear(8, 3)])
+
+
+zoo = torchvision.models
+CASES = {
+    # name: (architecture, configuration, image shape, model)
+    "lenet": ("lenet", {}, [1, 28, 28], LeNet(1, 10, 400)),
+    "mobilenet_v2": ("mobilenet_v2", {"dropout": 0.0}, [3, 64, 64],
+                     zoo.mobilenet_v2(num_classes=10, dropout=0.0)),
+    "mobilenet_v2_half": ("mobilenet_v2", {"dropout": 0.0, "width_multiplier": 0.35}, [3, 48, 64],
+                          zoo.mobilenet_v2(num_classes=10, dropout=0.0, width_mult=0.35)),
+    "resnet18": ("resnet", {"depth": 18}, [3, 64, 64], zoo.resnet18(num_classes=10)),
+    "resnet20": ("resnet", {"depth": 20}, [3, 32, 32], CifarResNet(20, 10)),
+    "simple_cnn": ("simple_cnn", {
+        "blocks": [{"channels": 8, "convolutions": 2},
+                   {"channels": 12, "kernel": 5, "batch_norm": False, "pool": "average"}],
+        "hidden": [16],
+    }, [1, 13, 8], simple_cnn()),
+    "simple_cnn_global": ("simple_cnn", {
+        "blocks": [{"channels": 8, "pool": "none"}], "hidden": [], "global_pool": True,
+    }, [3, 8, 8], simple_cnn_global()),
+    "squeezenet1_0": ("squeezenet", {"version": "1.0", "dropout": 0.0}, [3, 66, 63],
+                      zoo.squeezenet1_0(num_classes=10, dropout=0.0)),
+    "squeezenet1_1": ("squeezenet", {"version": "1.1", "dropout": 0.0}, [3, 64, 64],
+                      zoo.squeezenet1_1(num_classes=10, dropout=0.0)),
+}
+
+
+def rounded(values):
+    return [float(f"{value:.8g}") for value in values]
+
+
+def make(name, architecture, config, image, model):
+    model = model.double()
+    state = model.state_dict()
+    with torch.no_grad():
+        fill(model)
+    images = pattern(BATCH * math.prod(image), 0).reshape(BATCH, *image)
+    with torch.no_grad():
+        evaluation = model.eval()(images)
+    training = model.train()(images)
+    classes = training.shape[1]
+    (training * pattern(BATCH * classes, 1).reshape(BATCH, classes)).sum().backward()
+    gradients = {}
+    for key, parameter in model.named_parameters():
+        gradient = parameter.grad.flatten()
+        gradients[key] = {
+            "norm": rounded([gradient.norm().item()])[0],
+            "projection": rounded([(gradient @ pattern(gradient.numel(), 2)).item()])[0],
+            "first": rounded(gradient[:3].tolist()),
+        }
+    buffers = {
+        key: rounded(value[:3].tolist())
+        for key, value in state.items() if key.endswith(("running_mean", "running_var"))
+    }
+    dtypes = {torch.float64: "F32", torch.int64: "I64"}
+    golden = {
+        "architecture": {"name": architecture, "config": config},
+        "image_shape": image,
+        "classes": classes,
+        "state": {key: [dtypes[value.dtype], list(value.shape)] for key, value in state.items()},
+        "evaluation_logits": rounded(evaluation.flatten().tolist()),
+        "training_logits": rounded(training.flatten().tolist()),
+        "gradients": gradients,
+        "buffers_after_one_pass": buffers,
+    }
+    path = pathlib.Path(__file__).parent / f"{name}.json"
+    path.write_text(json.dumps(golden, separators=(",", ":"), sort_keys=True) + "\n")
+    print(path.name, path.stat().st_size, evaluation[0, :3].tolist())
+
+
+if __name__ == "__main__":
+    for name, case in CASES.items():
+        make(name, *case)

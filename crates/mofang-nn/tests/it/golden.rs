@@ -1,0 +1,207 @@
+//! Every architecture against PyTorch: names, shapes, logits, gradients, running statistics.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+use mofang_nn::{
+    Network, NetworkSpec, ParameterInfo, cpu_device, tensor_from_burn, tensor_to_burn,
+};
+use serde::Deserialize;
+
+const TOLERANCE: f64 = 1e-4;
+const BATCH: usize = 4;
+
+#[derive(Debug, Deserialize)]
+struct Golden {
+    architecture: mofang_types::ArchitectureSpec,
+    image_shape: [usize; 3],
+    classes: usize,
+    state: BTreeMap<String, (String, Vec<usize>)>,
+    evaluation_logits: Vec<f64>,
+    training_logits: Vec<f64>,
+    gradients: BTreeMap<String, GoldenGradient>,
+    buffers_after_one_pass: BTreeMap<String, Vec<f64>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GoldenGradient {
+    norm: f64,
+    projection: f64,
+    first: Vec<f64>,
+}
+
+/// `pattern` of `make_golden.py`.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the formula rounds to f32"
+)]
+pub(crate) fn pattern(count: usize, index: usize) -> Vec<f32> {
+    (1..=count)
+        .map(|step| (12.9898 * step as f64 + 78.233 * index as f64).sin() as f32)
+        .collect()
+}
+
+/// `fill` of `make_golden.py`.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the formula rounds to f32"
+)]
+fn fill(network: Network) -> Network {
+    let mut names: Vec<String> = network
+        .parameters()
+        .into_iter()
+        .map(|info| info.name)
+        .collect();
+    names.sort();
+    let formula = |info: &ParameterInfo, value: f32| -> f32 {
+        let value = f64::from(value);
+        let fan_in: usize = info.shape.iter().skip(1).product();
+        let value = if info.name.ends_with("running_var") {
+            1.0 + 0.2 * value
+        } else if info.shape.len() > 1 {
+            value * 2.0 / (fan_in as f64).sqrt()
+        } else if info.name.ends_with("weight") {
+            1.0 + 0.1 * value
+        } else {
+            0.1 * value
+        };
+        value as f32
+    };
+    network
+        .map_values(&mut |info, old| {
+            let index = names.iter().position(|name| *name == info.name)?;
+            let values = pattern(old.len(), index);
+            Some(
+                values
+                    .into_iter()
+                    .map(|value| formula(info, value))
+                    .collect(),
+            )
+        })
+        .unwrap()
+}
+
+#[track_caller]
+fn assert_near(what: &str, actual: f64, expected: f64, scale: f64) {
+    let bound = TOLERANCE * scale.max(expected.abs());
+    assert!(
+        (actual - expected).abs() <= bound,
+        "{what}: {actual} is not {expected} within {bound}"
+    );
+}
+
+fn check(golden: &str) {
+    let golden: Golden = serde_json::from_str(golden).unwrap();
+    let spec = NetworkSpec {
+        architecture: golden.architecture,
+        image_shape: golden.image_shape,
+        classes: golden.classes,
+    };
+    let device = cpu_device().autodiff();
+    let network = fill(Network::new(&spec, 1, &device).unwrap());
+
+    let bytes = network.to_safetensors().unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let state: BTreeMap<String, (String, Vec<usize>)> = file
+        .iter()
+        .map(|(name, view)| {
+            let entry = (format!("{:?}", view.dtype()), view.shape().to_vec());
+            (name.to_owned(), entry)
+        })
+        .collect();
+    assert_eq!(state, golden.state);
+
+    let [channels, height, width] = spec.image_shape;
+    let images = || -> Tensor<4> {
+        let shape = vec![BATCH, channels, height, width];
+        let values = pattern(shape.iter().product(), 0);
+        tensor_to_burn(mofang_types::Tensor::new(shape, values).unwrap(), &device).unwrap()
+    };
+    let compare = |what: &str, logits: Tensor<2>, expected: &[f64]| {
+        let logits = tensor_from_burn(logits).unwrap();
+        assert_eq!(logits.shape(), [BATCH, spec.classes]);
+        for (actual, expected) in logits.data().iter().zip(expected) {
+            assert_near(what, f64::from(*actual), *expected, 1.0);
+        }
+        assert_eq!(logits.data().len(), expected.len());
+    };
+    let evaluation = network.forward(images());
+    compare("evaluation", evaluation, &golden.evaluation_logits);
+
+    let logits = network.forward_train(images(), 0);
+    compare("training", logits.clone(), &golden.training_logits);
+    let weights =
+        mofang_types::Tensor::new(vec![BATCH, spec.classes], pattern(BATCH * spec.classes, 1));
+    let weights: Tensor<2> = tensor_to_burn(weights.unwrap(), &device).unwrap();
+    let gradients = network
+        .gradients(&(logits * weights).sum().backward())
+        .unwrap();
+    let names: Vec<&String> = gradients.keys().collect();
+    assert_eq!(names, golden.gradients.keys().collect::<Vec<_>>());
+    for (name, expected) in &golden.gradients {
+        let actual = gradients[name].data();
+        let projection: f64 = actual
+            .iter()
+            .zip(pattern(actual.len(), 2))
+            .map(|(gradient, weight)| f64::from(*gradient) * f64::from(weight))
+            .sum();
+        let norm = actual
+            .iter()
+            .map(|value| f64::from(*value).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        let scale = expected.norm.max(1.0);
+        assert_near(&format!("norm of {name}"), norm, expected.norm, scale);
+        assert_near(
+            &format!("projection of {name}"),
+            projection,
+            expected.projection,
+            scale,
+        );
+        for (actual, expected) in actual.iter().zip(&expected.first) {
+            assert_near(name, f64::from(*actual), *expected, scale);
+        }
+    }
+
+    let values = network.values().unwrap();
+    for (name, expected) in &golden.buffers_after_one_pass {
+        for (actual, expected) in values[name].data().iter().zip(expected) {
+            assert_near(name, f64::from(*actual), *expected, 1.0);
+        }
+    }
+}
+
+#[test]
+fn lenet_is_pytorchs() {
+    check(include_str!("../golden/lenet.json"));
+}
+
+#[test]
+fn mobilenet_v2_is_torchvisions() {
+    check(include_str!("../golden/mobilenet_v2.json"));
+    check(include_str!("../golden/mobilenet_v2_half.json"));
+}
+
+#[test]
+fn resnet18_is_torchvisions() {
+    check(include_str!("../golden/resnet18.json"));
+}
+
+#[test]
+fn resnet20_is_pytorchs() {
+    check(include_str!("../golden/resnet20.json"));
+}
+
+#[test]
+fn simple_cnn_is_pytorchs() {
+    check(include_str!("../golden/simple_cnn.json"));
+    check(include_str!("../golden/simple_cnn_global.json"));
+}
+
+#[test]
+fn squeezenet_is_torchvisions() {
+    check(include_str!("../golden/squeezenet1_0.json"));
+    check(include_str!("../golden/squeezenet1_1.json"));
+}

@@ -1,0 +1,6 @@
+//! Integration tests of the networks.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
+mod determinism;
+mod golden;
+mod robustness;

@@ -1,0 +1,25 @@
+//! `mofang evaluate`
+
+use clap::Args;
+use mofang_data::SplitReference;
+use mofang_types::ModelReference;
+
+use crate::context::Context;
+use crate::outline::outline;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// The version: digits (the latest), digits@2, digits@production
+    model: ModelReference,
+    /// The dataset and its split, e.g. digits:test
+    #[arg(long, value_name = "NAME:SPLIT")]
+    dataset: SplitReference,
+}
+
+/// Runs the command.
+pub(crate) fn run(context: &Context, args: &EvaluateArgs) -> anyhow::Result<()> {
+    let evaluation = context.backend()?.evaluate(&args.model, &args.dataset)?;
+    let value = serde_json::to_value(&evaluation)?;
+    context.output.record(&value, || outline(&value))
+}
