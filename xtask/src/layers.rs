@@ -1,7 +1,9 @@
 //! The direction of the arrows between the crates, read from `cargo metadata`.
 
-use anyhow::{Result, bail};
-use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::checks::cargo;
 
 /// The crates from the lowest row up. A crate may depend on lower rows and on names to its left in
 /// its own row.
@@ -64,18 +66,53 @@ fn faults(name: &str, dependencies: &[&str]) -> Vec<String> {
     faults
 }
 
+/// What is read of the answer of `cargo metadata`.
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    name: String,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dependency {
+    name: String,
+    /// `dev` or `build`; none for an ordinary one.
+    kind: Option<String>,
+}
+
+impl Metadata {
+    fn read() -> Result<Self> {
+        let output = cargo()
+            .args(["metadata", "--no-deps", "--format-version", "1"])
+            .output()
+            .context("failed to run cargo metadata")?;
+        if !output.status.success() {
+            bail!(
+                "cargo metadata failed: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        serde_json::from_slice(&output.stdout).context("failed to read what cargo metadata says")
+    }
+}
+
 fn normal_dependencies(package: &Package) -> Vec<&str> {
     package
         .dependencies
         .iter()
-        .filter(|dependency| dependency.kind == DependencyKind::Normal)
+        .filter(|dependency| dependency.kind.is_none())
         .map(|dependency| dependency.name.as_str())
         .collect()
 }
 
 /// Checks every crate of the workspace.
 pub(crate) fn check() -> Result<()> {
-    let metadata = MetadataCommand::new().no_deps().exec()?;
+    let metadata = Metadata::read()?;
     let mut found = Vec::new();
     for package in &metadata.packages {
         let name = package.name.as_str();

@@ -99,17 +99,17 @@ mod tests {
         assert_eq!(error.code(), "payload_too_large");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn rel_5_a_dripping_body_is_given_up() {
         let drip = stream::unfold((), |()| async {
-            tokio::time::sleep(Duration::from_secs(10)).await;
+            tokio::time::sleep(Duration::from_millis(30)).await;
             Some((Ok::<_, Infallible>(Bytes::from_static(b"x")), ()))
         });
-        let before = Instant::now();
-        let error = read_body(&HeaderMap::new(), Body::from_stream(drip), 100, TIMEOUT)
+        // It would take three seconds to its end; the first stretch without progress ends it.
+        let timeout = Duration::from_millis(100);
+        let error = read_body(&HeaderMap::new(), Body::from_stream(drip), 100, timeout)
             .await
             .unwrap_err();
         assert_eq!(error.code(), "request_timeout");
-        assert!(before.elapsed() <= Duration::from_secs(31));
     }
 }

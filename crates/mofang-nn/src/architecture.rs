@@ -68,11 +68,15 @@ pub(crate) fn parse_config<T: DeserializeOwned>(
 ) -> Result<T, NnError> {
     let empty = Value::Object(serde_json::Map::new());
     let config = if config.is_null() { &empty } else { config };
+    // A list would be taken for a table whose values come in order.
+    let Some(table) = config.as_object() else {
+        return Err(NnError::InvalidOption {
+            architecture: architecture.name(),
+            reason: "its configuration is not a table".to_owned(),
+        });
+    };
     let names = || architecture.options().iter().map(|option| option.name);
-    if let Some(key) = config
-        .as_object()
-        .and_then(|table| table.keys().find(|key| names().all(|name| name != *key)))
-    {
+    if let Some(key) = table.keys().find(|key| names().all(|name| name != *key)) {
         return Err(NnError::UnknownOption {
             architecture: architecture.name(),
             key: key.chars().take(80).collect(),

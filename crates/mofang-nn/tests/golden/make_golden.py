@@ -18,9 +18,17 @@ BATCH = 4
 
 
 def pattern(count, index):
-    """Numbers in [-1, 1] without visible order."""
-    steps = torch.arange(1, count + 1, dtype=torch.float64)
-    return torch.sin(12.9898 * steps + 78.233 * index).float().double()
+    """Numbers in [-1, 1) without order: an integer hash (lowbias32) of place and index.
+
+    A formula such as a sine would do for one layer, but its matrices have rank 2, and a deep network
+    of those amplifies every rounding of f32.
+    """
+    mask = 0xFFFFFFFF
+    x = (torch.arange(1, count + 1, dtype=torch.int64) + 0x9E3779B1 * index) & mask
+    x = (x ^ (x >> 16)) * 0x7FEB352D & mask
+    x = (x ^ (x >> 15)) * 0x846CA68B & mask
+    x = x ^ (x >> 16)
+    return (x.double() / 2**31 - 1).float().double()
 
 
 def fill(model):

@@ -32,13 +32,18 @@ struct GoldenGradient {
 
 /// `pattern` of `make_golden.py`.
 #[expect(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    reason = "the formula rounds to f32"
+    reason = "the formula wraps and rounds"
 )]
 pub(crate) fn pattern(count: usize, index: usize) -> Vec<f32> {
     (1..=count)
-        .map(|step| (12.9898 * step as f64 + 78.233 * index as f64).sin() as f32)
+        .map(|place| {
+            let mut x = (place as u32).wrapping_add(0x9E37_79B1_u32.wrapping_mul(index as u32));
+            x = (x ^ (x >> 16)).wrapping_mul(0x7FEB_352D);
+            x = (x ^ (x >> 15)).wrapping_mul(0x846C_A68B);
+            x ^= x >> 16;
+            (f64::from(x) / f64::from(1_u32 << 31) - 1.0) as f32
+        })
         .collect()
 }
 
