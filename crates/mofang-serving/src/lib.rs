@@ -32,7 +32,7 @@ pub use error::{ServingError, SharedError};
 pub use evaluation::{EvaluationError, evaluate};
 pub use metrics::{HistogramSnapshot, ServingMetrics, VersionMetricsSnapshot};
 pub use model::ServedModel;
-pub use mofang_train::InferFailure;
+pub use mofang_train::{Evaluation, InferFailure};
 pub use options::{PredictOptions, PredictOutcome};
 pub use serving::{DrainOutcome, Serving};
 pub use settings::ServingSettings;

@@ -11,7 +11,6 @@ mod exit;
 mod inputs;
 mod local;
 mod logging;
-mod outline;
 mod output;
 mod platform;
 mod progress;
@@ -19,6 +18,7 @@ mod randomness;
 mod run_record;
 mod server;
 mod signals;
+mod text;
 mod time_text;
 mod training;
 

@@ -8,6 +8,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::text::aligned;
+
 /// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -45,32 +47,15 @@ impl Table {
         if self.rows.is_empty() {
             return "nothing yet\n".to_owned();
         }
-        let width = |index: usize| {
-            self.rows
-                .iter()
-                .filter_map(|row| row.get(index))
-                .map(|cell| cell.chars().count())
-                .chain([self.columns[index].len()])
-                .max()
-                .unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
-        let mut text = String::new();
-        let header: Vec<String> = self
+        let header = self
             .columns
             .iter()
             .map(|column| (*column).to_owned())
             .collect();
-        for row in std::iter::once(&header).chain(&self.rows) {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                line.push_str(cell);
-                line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
+        let rows: Vec<Vec<String>> = std::iter::once(header)
+            .chain(self.rows.iter().cloned())
+            .collect();
+        aligned(&rows)
     }
 }
 
@@ -213,18 +198,4 @@ fn lock(stream: &Mutex<Box<dyn Write + Send>>) -> std::sync::MutexGuard<'_, Box<
     stream
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let table = Table::new(&["NAME", "N"], &["a", "long-name"], |name| {
-            vec![(*name).to_owned(), name.len().to_string()]
-        })
-        .unwrap();
-        assert_eq!(table.text(), "NAME       N\na          1\nlong-name  9\n");
-    }
 }

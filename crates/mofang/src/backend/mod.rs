@@ -8,8 +8,8 @@ mod views;
 use std::fmt::Debug;
 
 use mofang_data::SplitReference;
+use mofang_registry::VersionDiff;
 use mofang_types::{AliasName, ModelName, ModelReference, Selector};
-use serde_json::Value;
 
 pub(crate) use remote::{Body, Remote};
 pub(crate) use views::{NewKey, Predicted};
@@ -36,7 +36,12 @@ pub(crate) trait Models {
     /// The versions of a model, newest first.
     fn versions(&self, model: &ModelName) -> anyhow::Result<Vec<VersionView>>;
     /// What differs between two versions of a model.
-    fn diff(&self, model: &ModelName, from: &Selector, to: &Selector) -> anyhow::Result<Value>;
+    fn diff(
+        &self,
+        model: &ModelName,
+        from: &Selector,
+        to: &Selector,
+    ) -> anyhow::Result<VersionDiff>;
     /// Puts a remark on a version.
     fn tag(&self, reference: &ModelReference, key: &str, value: &str) -> anyhow::Result<()>;
     /// Removes a remark.

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use mofang_data::SplitReference;
 use mofang_http::PageView;
 use mofang_http::view::{DatasetsView, PredictView};
+use mofang_registry::VersionDiff;
 use mofang_types::{
     AliasName, ClassProbability, ErrorCode, ModelName, ModelReference, Prediction, Selector,
 };
@@ -252,7 +253,12 @@ impl Models for Remote {
         self.all(&format!("/v1/models/{model}/versions"))
     }
 
-    fn diff(&self, model: &ModelName, from: &Selector, to: &Selector) -> anyhow::Result<Value> {
+    fn diff(
+        &self,
+        model: &ModelName,
+        from: &Selector,
+        to: &Selector,
+    ) -> anyhow::Result<VersionDiff> {
         self.get(&format!("/v1/models/{model}/diff?from={from}&to={to}"))
     }
 

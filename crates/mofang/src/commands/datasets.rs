@@ -4,9 +4,9 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::outline::outline;
 use crate::output::Table;
 use crate::progress::Transfer;
+use crate::text::outline;
 
 /// Datasets.
 #[derive(Debug, Subcommand)]

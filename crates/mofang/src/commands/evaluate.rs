@@ -5,7 +5,7 @@ use mofang_data::SplitReference;
 use mofang_types::ModelReference;
 
 use crate::context::Context;
-use crate::outline::outline;
+use crate::text;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -20,6 +20,7 @@ pub(crate) struct EvaluateArgs {
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &EvaluateArgs) -> anyhow::Result<()> {
     let evaluation = context.backend()?.evaluate(&args.model, &args.dataset)?;
-    let value = serde_json::to_value(&evaluation)?;
-    context.output.record(&value, || outline(&value))
+    context
+        .output
+        .record(&evaluation, || text::evaluation(&evaluation))
 }

@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::backend::{AliasMoveView, ModelView, VersionView};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::outline::outline;
 use crate::output::Table;
+use crate::text;
 use crate::time_text;
 
 /// Models, their versions and aliases.
@@ -91,8 +91,7 @@ pub(crate) fn run(context: &Context, command: &ModelsCommand) -> anyhow::Result<
         )?),
         ModelsCommand::Show { model } => {
             let card = backend.card(model)?;
-            let value = serde_json::to_value(&card)?;
-            output.record(&value, || outline(&value))
+            output.record(&card, || text::card(&card))
         }
         ModelsCommand::Versions { model } => output.table(&Table::new(
             &[
@@ -109,7 +108,7 @@ pub(crate) fn run(context: &Context, command: &ModelsCommand) -> anyhow::Result<
                 .into());
             }
             let diff = backend.diff(&from.model, &from.selector, &to.selector)?;
-            output.record(&diff, || outline(&diff))
+            output.record(&diff, || text::diff(&diff))
         }
         ModelsCommand::Tag { model, tag } => {
             let Some((key, value)) = tag.split_once('=') else {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -26,7 +27,7 @@ pub(crate) struct PredictArgs {
     inputs: Vec<String>,
     /// How many classes to tell, most probable first
     #[arg(long, value_name = "K")]
-    top_k: Option<usize>,
+    top_k: Option<NonZeroUsize>,
     /// Where results go: FILE.jsonl, FILE.csv, or - for stdout
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -57,10 +58,11 @@ pub(crate) fn run(context: &Context, args: &PredictArgs) -> anyhow::Result<()> {
     let form = form(context, args)?;
     let mut writer = Writer::new(context, args, form, inputs.len() > 1)?;
     let (mut failed, mut worst) = (0_usize, None);
+    let top_k = args.top_k.map(NonZeroUsize::get);
     for input in &inputs {
         let answer = input
             .read()
-            .and_then(|bytes| backend.predict(&args.model, bytes, args.top_k));
+            .and_then(|bytes| backend.predict(&args.model, bytes, top_k));
         let line = match answer {
             Ok(predicted) => ResultLine {
                 input: input.name(),

@@ -8,9 +8,9 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::data_dir::Layout;
 use crate::exit::Failure;
-use crate::outline::outline;
 use crate::output::Table;
 use crate::run_record::RunRecord;
+use crate::text::outline;
 use crate::time_text;
 
 /// Training runs.

@@ -75,7 +75,7 @@ impl Inference for Local {
             model,
             version,
             dataset: split.to_string(),
-            evaluation: serde_json::to_value(evaluation).context("failed to write JSON")?,
+            evaluation,
         })
     }
 }

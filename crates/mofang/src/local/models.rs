@@ -3,10 +3,9 @@
 use std::future::Future;
 
 use anyhow::Context as _;
-use mofang_registry::{Actor, RegistryError};
+use mofang_registry::{Actor, RegistryError, VersionDiff};
 use mofang_store::{PAGE_LIMIT_MAX, Page, Paged};
 use mofang_types::{AliasName, ModelName, ModelReference, Selector};
-use serde_json::Value;
 
 use super::Local;
 use crate::backend::{AliasMoveView, CardView, ModelView, Models, VersionView};
@@ -61,17 +60,20 @@ impl Models for Local {
         Ok(versions.into_iter().map(Into::into).collect())
     }
 
-    fn diff(&self, model: &ModelName, from: &Selector, to: &Selector) -> anyhow::Result<Value> {
+    fn diff(
+        &self,
+        model: &ModelName,
+        from: &Selector,
+        to: &Selector,
+    ) -> anyhow::Result<VersionDiff> {
         let reference = |selector: &Selector| ModelReference {
             model: model.clone(),
             selector: selector.clone(),
         };
         let (from, to) = (reference(from), reference(to));
-        let diff = self
-            .wait(self.platform.registry.diff(&from, &to))
+        self.wait(self.platform.registry.diff(&from, &to))
             .coded()
-            .with_context(|| format!("failed to compare {from} with {to}"))?;
-        serde_json::to_value(diff).context("failed to write JSON")
+            .with_context(|| format!("failed to compare {from} with {to}"))
     }
 
     fn tag(&self, reference: &ModelReference, key: &str, value: &str) -> anyhow::Result<()> {

@@ -8,10 +8,9 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use mofang_data::SplitReference;
-use mofang_serving::{EvaluationError, InferFailure};
+use mofang_serving::{Evaluation, EvaluationError, InferFailure};
 use mofang_types::{ErrorCode, ModelReference, Selector};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use self::budget::{Budget, CancelOnDrop};
@@ -43,7 +42,7 @@ pub struct EvaluationView {
     /// Metrics by name, the numbers of each class, the confusion matrix and the surest mistakes.
     #[serde(flatten)]
     #[schema(value_type = Object)]
-    pub evaluation: Value,
+    pub evaluation: Evaluation,
 }
 
 /// Evaluates a version on a split of a dataset. One evaluation runs at a time.
@@ -108,6 +107,6 @@ pub(crate) async fn evaluate(
         model: route.model.into(),
         version: route.number,
         dataset: split.to_string(),
-        evaluation: serde_json::to_value(evaluation).map_err(ApiError::internal)?,
+        evaluation,
     }))
 }

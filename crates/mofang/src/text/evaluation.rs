@@ -1,0 +1,48 @@
+//! How good a version is on a split.
+
+use super::{aligned, row, section};
+use crate::backend::EvaluationView;
+
+/// How many of the surest mistakes are listed.
+const MISTAKES_MAX: usize = 10;
+
+/// Metrics, the numbers of each class, and the surest mistakes.
+pub(crate) fn evaluation(view: &EvaluationView) -> String {
+    let evaluation = &view.evaluation;
+    let mut text = format!(
+        "{}@{} on {}: {} examples\n\n",
+        view.model, view.version, view.dataset, evaluation.examples
+    );
+    let metrics: Vec<Vec<String>> = evaluation
+        .metrics
+        .iter()
+        .map(|(name, value)| row([name, &format!("{value:.4}")]))
+        .collect();
+    text.push_str(&aligned(&metrics));
+
+    let mut classes = vec![row(["CLASS", "EXAMPLES", "PRECISION", "RECALL", "F1"])];
+    for class in &evaluation.classes {
+        classes.push(row([
+            &class.label,
+            &class.support.to_string(),
+            &format!("{:.4}", class.precision),
+            &format!("{:.4}", class.recall),
+            &format!("{:.4}", class.f1),
+        ]));
+    }
+    section(&mut text, "classes", &aligned(&classes));
+
+    let mut mistakes = vec![row(["EXAMPLE", "IS", "TAKEN FOR", "SURE"])];
+    for mistake in evaluation.most_confused.iter().take(MISTAKES_MAX) {
+        mistakes.push(row([
+            &mistake.id,
+            &mistake.label,
+            &mistake.predicted,
+            &format!("{:.1} %", mistake.probability * 100.0),
+        ]));
+    }
+    if mistakes.len() > 1 {
+        section(&mut text, "surest mistakes", &aligned(&mistakes));
+    }
+    text
+}

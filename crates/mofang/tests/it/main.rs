@@ -1,0 +1,11 @@
+//! The program as a user runs it: the binary, its streams, its exit codes.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
+mod commands;
+mod help;
+mod predict;
+mod quickstart;
+mod server;
+mod support;
+mod train;
