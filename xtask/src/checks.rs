@@ -51,6 +51,21 @@ pub(crate) fn clippy() -> Result<()> {
     ]))
 }
 
+/// The optional features, whose code the default build leaves out.
+pub(crate) fn features() -> Result<()> {
+    succeed(cargo().args([
+        "clippy",
+        "--release",
+        "--workspace",
+        "--features",
+        "mofang/azure,mofang/gcs,mofang/s3",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
 pub(crate) fn doc() -> Result<()> {
     succeed(
         cargo()

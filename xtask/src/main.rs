@@ -19,13 +19,14 @@ commands:
   layers   dependencies between the crates point down, fenced crates stay inside their fence
   licenses every dependency has a licence that we accept
   clippy   no warning from clippy
+  features no warning from clippy with every optional feature
   doc      no warning from rustdoc
   test     every test, closed by one line with the totals";
 
 fn run(command: &str) -> Result<()> {
     match command {
         "ci" => {
-            for step in ["fmt", "layers", "licenses", "clippy", "doc", "test"] {
+            for step in ["fmt", "layers", "licenses", "clippy", "features", "doc", "test"] {
                 checks::announce(step);
                 run(step)?;
             }
@@ -35,6 +36,7 @@ fn run(command: &str) -> Result<()> {
         "layers" => layers::check(),
         "licenses" => licenses::check(),
         "clippy" => checks::clippy(),
+        "features" => checks::features(),
         "doc" => checks::doc(),
         "test" => test_run::run(),
         _ => bail!("unknown command \"{command}\"\n{USAGE}"),

@@ -10,7 +10,7 @@ use mofang_registry::Registry;
 use mofang_store::{SqliteStore, Store};
 use mofang_types::{Clock, IdGenerator, SystemClock};
 
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, cloud_options};
 use crate::data_dir::Layout;
 use crate::exit::{CodedResult as _, Failure};
 use crate::randomness;
@@ -43,7 +43,7 @@ impl Platform {
         let location = configuration
             .get("artifacts")
             .unwrap_or_else(|| layout.artifacts().display().to_string());
-        let artifacts = ArtifactStore::open(&location)
+        let artifacts = ArtifactStore::open_with(&location, &cloud_options())
             .coded()
             .with_context(|| format!("failed to open the artifacts at {location}"))?;
         let artifacts = Arc::new(artifacts);

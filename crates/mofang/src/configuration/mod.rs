@@ -291,6 +291,23 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// What begins the names of the variables by which cloud stores are configured.
+const CLOUD_PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
+
+/// Credentials, regions and endpoints for the store of artifacts, by the names that every tool of
+/// these clouds reads: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, `GOOGLE_APPLICATION_CREDENTIALS`, …
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the environment enters"
+)]
+pub(crate) fn cloud_options() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| CLOUD_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+        .map(|(name, value)| (name.to_lowercase(), value))
+        .collect()
+}
+
 /// Where this platform keeps data of programs.
 fn platform_data_dir() -> Option<PathBuf> {
     if let Some(folder) = environment("XDG_DATA_HOME") {
