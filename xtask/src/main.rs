@@ -26,7 +26,9 @@ commands:
 fn run(command: &str) -> Result<()> {
     match command {
         "ci" => {
-            for step in ["fmt", "layers", "licenses", "clippy", "features", "doc", "test"] {
+            for step in [
+                "fmt", "layers", "licenses", "clippy", "features", "doc", "test",
+            ] {
                 checks::announce(step);
                 run(step)?;
             }

@@ -71,12 +71,16 @@ impl Load {
     async fn measure(&self, bounds: &Bounds) -> anyhow::Result<Summary> {
         let mut connections = Vec::with_capacity(bounds.connections);
         for _ in 0..bounds.connections {
-            let mut connection = Connection::open(self.address).await?;
+            connections.push(Connection::open(self.address).await?);
+        }
+        // Side by side: one after the other, the first would be closed as idle before the last is warm.
+        let warm_ups = connections.iter_mut().map(async |connection| {
             for _ in 0..WARM_UP_REQUESTS {
                 connection.ask(&self.request).await?;
             }
-            connections.push(connection);
-        }
+            anyhow::Ok(())
+        });
+        futures::future::try_join_all(warm_ups).await?;
         let clock = Arc::new(SystemClock::new());
         let left = Arc::new(AtomicUsize::new(bounds.requests_max));
         let end = bounds.time;

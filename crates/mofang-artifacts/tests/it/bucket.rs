@@ -33,5 +33,9 @@ async fn a_package_goes_into_a_bucket_and_comes_back_verified() {
         .expect("the package is read back");
     assert_eq!(package.files["model.safetensors"], b"weights");
     let listed = store.list().await.expect("the bucket is listed");
-    assert!(listed.iter().any(|artifact| artifact.digest == stored.digest));
+    assert!(
+        listed
+            .iter()
+            .any(|artifact| artifact.digest == stored.digest)
+    );
 }

@@ -40,14 +40,15 @@ pub fn all() -> &'static [(&'static str, &'static str)] {
 
 /// One step's common numbers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct StepSettings {
-    pub(crate) learning_rate: f64,
+pub struct StepSettings {
+    /// The rate of this step.
+    pub learning_rate: f64,
     /// What each gradient is multiplied by first (clipping).
-    pub(crate) gradient_factor: f64,
+    pub gradient_factor: f64,
 }
 
 /// An optimizer at work.
-pub(crate) trait Optimizer: fmt::Debug {
+pub trait Optimizer: fmt::Debug {
     /// Begins a step over all parameters.
     fn begin(&mut self, settings: StepSettings);
 
@@ -60,11 +61,11 @@ pub(crate) trait Optimizer: fmt::Debug {
 
 /// What an optimizer remembers between steps.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct OptimizerState {
+pub struct OptimizerState {
     /// Steps done.
-    pub(crate) step: u64,
+    pub step: u64,
     /// Tensors by `slot.parameter`.
-    pub(crate) slots: BTreeMap<String, Tensor>,
+    pub slots: BTreeMap<String, Tensor>,
 }
 
 impl OptimizerState {
@@ -112,7 +113,7 @@ impl OptimizerSpec {
     }
 
     /// The optimizer, going on from `state`.
-    pub(crate) fn build(&self, state: &OptimizerState) -> Box<dyn Optimizer> {
+    pub fn build(&self, state: &OptimizerState) -> Box<dyn Optimizer> {
         match self {
             Self::AdamW(spec) => Box::new(adamw::AdamW::new(spec.clone(), state)),
             Self::Sgd(spec) => Box::new(sgd::Sgd::new(spec.clone(), state)),
