@@ -158,7 +158,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 fn run() -> Result<(), Box<dyn Error>> {
     let rounds: u32 = std::env::args()
         .nth(1)
-        .map_or(Ok(5), |rounds| rounds.parse())?;
+        .map_or(Ok(13), |rounds| rounds.parse())?;
     let text = RECIPE
         .replace("epochs = 12", &format!("steps = {STEPS}"))
         .replace(

@@ -272,7 +272,7 @@ fn register(context: &Context, local: &Local, anonymous: &Remote) -> anyhow::Res
     };
     let user = user.context("failed to register")?;
     context.output.note(&format!(
-        "registered the user {} ({}); password: {password}",
+        "registered the user {} ({}) with a random password",
         user.name, user.role
     ));
     Ok(password)
