@@ -1,15 +1,20 @@
 //! A data directory and the binary over it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// How long a command may take; the longest one trains for a quarter of a minute.
+const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE_STEP: Duration = Duration::from_millis(5);
 
 /// What a finished command left.
 #[derive(Debug)]
@@ -123,7 +128,7 @@ impl Home {
         self.run_with(arguments, b"")
     }
 
-    /// Runs a command to its end with `stdin`.
+    /// Runs a command to its end with `stdin`. One that does not end is killed and is a failure.
     pub(crate) fn run_with(&self, arguments: &[&str], stdin: &[u8]) -> Ran {
         let mut child = self
             .command(arguments)
@@ -134,11 +139,24 @@ impl Home {
             .unwrap();
         // A command that reads nothing may have closed it already.
         let _ = child.stdin.take().unwrap().write_all(stdin);
-        let output = child.wait_with_output().unwrap();
+        let stdout = read_aside(child.stdout.take().unwrap());
+        let stderr = read_aside(child.stderr.take().unwrap());
+        let mut waited = Duration::ZERO;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if waited >= PATIENCE {
+                child.kill().unwrap();
+                panic!("{arguments:?} did not end:\n{}", stderr.join().unwrap());
+            }
+            std::thread::sleep(PATIENCE_STEP);
+            waited += PATIENCE_STEP;
+        };
         Ran {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            code: status.code(),
+            stdout: stdout.join().unwrap(),
+            stderr: stderr.join().unwrap(),
         }
     }
 
@@ -157,11 +175,7 @@ impl Home {
             let read = lines.read_line(&mut said).unwrap();
             assert_ne!(read, 0, "it ended before it said \"{sign}\":\n{said}");
         }
-        let rest = std::thread::spawn(move || {
-            let mut rest = String::new();
-            lines.read_to_string(&mut rest).unwrap();
-            rest
-        });
+        let rest = read_aside(lines);
         Running {
             child,
             said,
@@ -210,6 +224,15 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Reads a stream to its end on a thread of its own, so that its writer never waits.
+fn read_aside(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    })
 }
 
 /// Copies a folder with everything in it.
