@@ -7,7 +7,7 @@ use mofang_types::closest;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::cnn::{Lenet, MobilenetV2, Resnet, SimpleCnn, Squeezenet};
+use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
 use crate::{Network, NetworkSpec, NnError};
 
 /// One option of an architecture's configuration, for help texts and schemas.
@@ -23,6 +23,15 @@ pub struct OptionSpec {
     pub summary: &'static str,
 }
 
+/// The weights that a network begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Fresh ones, which are a function of this seed.
+    Seed(u64),
+    /// Zeros, at no cost: they are to be replaced by those of a file.
+    Zeros,
+}
+
 /// A family of graphs, of which a configuration selects one.
 pub trait Architecture: fmt::Debug + Send + Sync {
     /// The name in recipes and manifests.
@@ -34,16 +43,23 @@ pub trait Architecture: fmt::Debug + Send + Sync {
     /// The keys of its configuration.
     fn options(&self) -> &'static [OptionSpec];
 
-    /// The network of this specification with fresh weights, which are a function of `seed`.
+    /// The network of this specification with the weights that `start` says.
     ///
     /// # Errors
     /// When the configuration has unknown keys or impossible values, or does not fit the images.
-    fn build(&self, spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Network, NnError>;
+    fn build(&self, spec: &NetworkSpec, start: Start, device: &Device) -> Result<Network, NnError>;
 }
 
 /// Every architecture, alphabetically.
 pub fn all() -> &'static [&'static dyn Architecture] {
-    &[&Lenet, &MobilenetV2, &Resnet, &SimpleCnn, &Squeezenet]
+    &[
+        &Lenet,
+        &MobilenetV2,
+        &Resnet,
+        &Sequential,
+        &SimpleCnn,
+        &Squeezenet,
+    ]
 }
 
 /// The architecture of this name.

@@ -5,11 +5,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::NnError;
 use crate::initializer::Initializer;
 use crate::layers::{
     BatchNorm2d, Conv2d, Convolution, Dropout, Function, Layer, Linear, Operation,
 };
+use crate::{NnError, Start};
 
 /// Most values that a network may have: 8 GiB. A configuration from a foreign package must not be
 /// able to ask for all memory there is.
@@ -19,16 +19,20 @@ const VALUES_MAX: usize = 1 << 31;
 #[derive(Debug)]
 pub(crate) struct Builder<'a> {
     device: &'a Device,
-    randomness: ChaCha8Rng,
+    /// None makes zeros.
+    randomness: Option<ChaCha8Rng>,
     values: usize,
     dropouts: u64,
 }
 
 impl<'a> Builder<'a> {
-    pub(crate) fn new(seed: u64, device: &'a Device) -> Self {
+    pub(crate) fn new(start: Start, device: &'a Device) -> Self {
         Self {
             device,
-            randomness: ChaCha8Rng::seed_from_u64(seed),
+            randomness: match start {
+                Start::Seed(seed) => Some(ChaCha8Rng::seed_from_u64(seed)),
+                Start::Zeros => None,
+            },
             values: 0,
             dropouts: 0,
         }
@@ -40,28 +44,19 @@ impl<'a> Builder<'a> {
         initializer: Initializer,
         bias: Initializer,
     ) -> Result<Conv2d, NnError> {
+        geometry.check()?;
         let Convolution {
             channels_in,
             channels_out,
-            kernel,
-            stride,
+            kernel: [height, width],
             groups,
             ..
         } = geometry;
-        let positive = [channels_in, channels_out, kernel, stride, groups]
-            .iter()
-            .all(|size| *size > 0);
-        if !positive || channels_in % groups != 0 || channels_out % groups != 0 {
-            return Err(NnError::InvalidSpec(format!(
-                "there is no convolution from {channels_in} to {channels_out} channels with a \
-                 kernel of {kernel}, a stride of {stride} and {groups} groups"
-            )));
-        }
-        let window = kernel.saturating_mul(kernel);
+        let window = height.saturating_mul(width);
         let fan_in = (channels_in / groups).saturating_mul(window);
         // PyTorch does not divide by the groups here, and neither do the published weights.
         let fan_out = channels_out.saturating_mul(window);
-        let shape = [channels_out, channels_in / groups, kernel, kernel];
+        let shape = [channels_out, channels_in / groups, height, width];
         let weight = self.parameter(shape, initializer, fan_in, fan_out)?;
         let bias = if geometry.bias {
             Some(self.parameter([channels_out], bias, fan_in, fan_out)?)
@@ -82,20 +77,47 @@ impl<'a> Builder<'a> {
         initializer: Initializer,
         bias: Initializer,
     ) -> Result<Layer, NnError> {
+        self.linear_with(features_in, features_out, initializer, Some(bias))
+    }
+
+    /// As [`Builder::linear`], perhaps without a bias.
+    pub(crate) fn linear_with(
+        &mut self,
+        features_in: usize,
+        features_out: usize,
+        initializer: Initializer,
+        bias: Option<Initializer>,
+    ) -> Result<Layer, NnError> {
         if features_in == 0 || features_out == 0 {
             return Err(NnError::InvalidSpec(format!(
                 "there is no linear layer from {features_in} to {features_out} features"
             )));
         }
         let shape = [features_out, features_in];
-        Ok(Layer::Linear(Linear {
-            weight: self.parameter(shape, initializer, features_in, features_out)?,
-            bias: Some(self.parameter([features_out], bias, features_in, features_out)?),
-        }))
+        let weight = self.parameter(shape, initializer, features_in, features_out)?;
+        let bias = bias
+            .map(|bias| self.parameter([features_out], bias, features_in, features_out))
+            .transpose()?;
+        Ok(Layer::Linear(Linear { weight, bias }))
     }
 
     /// With PyTorch's momentum 0.1 and epsilon 1e-5.
     pub(crate) fn batch_norm2d(&mut self, channels: usize) -> Result<Layer, NnError> {
+        self.batch_norm2d_with(channels, 0.1, 1e-5)
+    }
+
+    pub(crate) fn batch_norm2d_with(
+        &mut self,
+        channels: usize,
+        momentum: f64,
+        epsilon: f64,
+    ) -> Result<Layer, NnError> {
+        if !(0.0..=1.0).contains(&momentum) || !(epsilon > 0.0 && epsilon < 1.0) {
+            return Err(NnError::InvalidSpec(format!(
+                "there is no batch normalization with a momentum of {momentum} and an epsilon of \
+                 {epsilon}"
+            )));
+        }
         let weight = self.parameter([channels], Initializer::Constant(1.0), 1, 1)?;
         let bias = self.parameter([channels], Initializer::Constant(0.0), 1, 1)?;
         Ok(Layer::BatchNorm2d(BatchNorm2d {
@@ -103,8 +125,8 @@ impl<'a> Builder<'a> {
             bias,
             running_mean: RunningState::new(Tensor::zeros([channels], self.device)),
             running_var: RunningState::new(Tensor::ones([channels], self.device)),
-            momentum: 0.1,
-            epsilon: 1e-5,
+            momentum,
+            epsilon,
         }))
     }
 
@@ -137,7 +159,10 @@ impl<'a> Builder<'a> {
                 ))
             })?;
         self.values += count;
-        let values = initializer.draw(count, fan_in, fan_out, &mut self.randomness);
+        let values = match &mut self.randomness {
+            Some(randomness) => initializer.draw(count, fan_in, fan_out, randomness),
+            None => vec![0.0; count],
+        };
         let data = TensorData::new(values, shape);
         Ok(Param::from_tensor(Tensor::from_data(data, self.device)))
     }

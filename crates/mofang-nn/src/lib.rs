@@ -36,7 +36,7 @@ mod network;
 mod step_seed;
 mod weights;
 
-pub use architecture::{Architecture, OptionSpec};
+pub use architecture::{Architecture, OptionSpec, Start};
 pub use device::{cpu_device, tensor_from_burn, tensor_to_burn};
 pub use error::NnError;
 pub use network::{Network, NetworkSpec, ParameterInfo, ValueChange};

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use mofang_types::ArchitectureSpec;
 use serde::{Deserialize, Serialize};
 
-use crate::architecture::find;
+use crate::architecture::{Start, find};
 use crate::layers::{Pass, Sequence};
 use crate::name_path::{NamePath, is_buffer};
 use crate::{NnError, tensor_from_burn};
@@ -62,6 +62,19 @@ impl Network {
     /// # Errors
     /// When the specification is impossible; the message says what and what would be possible.
     pub fn new(spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Self, NnError> {
+        Self::start(spec, Start::Seed(seed), device)
+    }
+
+    /// A network of zeros, to be filled by [`Network::load_safetensors`] or
+    /// [`Network::load_state`].
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn zeroed(spec: &NetworkSpec, device: &Device) -> Result<Self, NnError> {
+        Self::start(spec, Start::Zeros, device)
+    }
+
+    fn start(spec: &NetworkSpec, start: Start, device: &Device) -> Result<Self, NnError> {
         let [channels, height, width] = spec.image_shape;
         if [channels, height, width]
             .iter()
@@ -77,7 +90,7 @@ impl Network {
                 spec.classes
             )));
         }
-        find(&spec.architecture.name)?.build(spec, seed, device)
+        find(&spec.architecture.name)?.build(spec, start, device)
     }
 
     /// A network of these layers, once they are known to take the images and give the classes.

@@ -8,7 +8,7 @@ use crate::architecture::parse_config;
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Convolution, Layer, Operation, Pooling, Sequence};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
 
 /// `LeNet`-5.
 #[derive(Debug)]
@@ -31,13 +31,13 @@ impl Architecture for Lenet {
         &[]
     }
 
-    fn build(&self, spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Network, NnError> {
+    fn build(&self, spec: &NetworkSpec, start: Start, device: &Device) -> Result<Network, NnError> {
         let Config {} = parse_config(self, &spec.architecture.config)?;
-        let mut builder = Builder::new(seed, device);
+        let mut builder = Builder::new(start, device);
         let default = Initializer::TorchDefault;
         let mut conv = |channels_in, channels_out, padding| {
             let geometry = Convolution {
-                padding,
+                padding: [padding; 2],
                 bias: true,
                 ..Convolution::same(channels_in, channels_out, 5)
             };

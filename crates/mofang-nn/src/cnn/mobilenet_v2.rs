@@ -7,7 +7,7 @@ use crate::architecture::parse_config;
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Convolution, Layer, Operation, Residual, Sequence, Shortcut};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
 
 /// The paper's table 2: expansion, channels, repetitions, stride of the first.
 const STAGES: [(usize, usize, usize, usize); 7] = [
@@ -69,7 +69,7 @@ impl Architecture for MobilenetV2 {
         ]
     }
 
-    fn build(&self, spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Network, NnError> {
+    fn build(&self, spec: &NetworkSpec, start: Start, device: &Device) -> Result<Network, NnError> {
         let config: Config = parse_config(self, &spec.architecture.config)?;
         let width = config.width_multiplier;
         if !(width > 0.0 && width <= WIDTH_MAX) {
@@ -78,10 +78,10 @@ impl Architecture for MobilenetV2 {
                 reason: format!("width_multiplier {width} is not above 0 and up to {WIDTH_MAX}"),
             });
         }
-        let mut builder = Builder::new(seed, device);
+        let mut builder = Builder::new(start, device);
         let mut channels = scaled(32, width);
         let first = Convolution {
-            stride: 2,
+            stride: [2; 2],
             ..Convolution::same(spec.image_shape[0], channels, 3)
         };
         let mut features = vec![rectified(&mut builder, first)?];
@@ -112,7 +112,7 @@ impl Architecture for MobilenetV2 {
         )?;
         let body = Sequence::named(vec![
             ("features", Layer::Sequence(Sequence::numbered(features))),
-            ("avgpool", function(Operation::GlobalAveragePool)),
+            ("avgpool", function(Operation::AdaptiveAveragePool([1, 1]))),
             (
                 "classifier",
                 Layer::Sequence(Sequence::numbered(vec![dropout, linear])),
@@ -172,7 +172,7 @@ fn inverted_residual(
         )?);
     }
     let depthwise = Convolution {
-        stride,
+        stride: [stride; 2],
         groups: hidden,
         ..Convolution::same(hidden, hidden, 3)
     };

@@ -1,8 +1,9 @@
 //! Residual networks: He et al. 2015, <https://arxiv.org/abs/1512.03385>.
 //!
 //! Depths 20, 32, 44 and 56 are the paper's networks for CIFAR (section 4.2) with shortcuts without
-//! parameters, under the names of <https://github.com/akamaster/pytorch_resnet_cifar10>; depth 18 is
-//! the network for ImageNet under torchvision's names.
+//! parameters, under the names of <https://github.com/akamaster/pytorch_resnet_cifar10>; depths 18,
+//! 34, 50, 101 and 152 are the networks for ImageNet under torchvision's names, which strides in the
+//! bottleneck's 3×3 convolution.
 
 use burn::tensor::Device;
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use crate::architecture::parse_config;
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Convolution, Layer, Operation, Pooling, Residual, Sequence, Shortcut};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
 
 /// Residual networks.
 #[derive(Debug)]
@@ -35,174 +36,202 @@ impl Architecture for Resnet {
     }
 
     fn summary(&self) -> &'static str {
-        "residual networks: depths 20 to 56 for small images, 18 for large ones"
+        "residual networks: depths 20, 32, 44, 56 for small images, 18, 34, 50, 101, 152 for large ones"
     }
 
     fn options(&self) -> &'static [OptionSpec] {
         &[OptionSpec {
             name: "depth",
-            kind: "18 (ImageNet), 20, 32, 44 or 56 (CIFAR)",
+            kind: "18, 34, 50, 101 or 152 (ImageNet), 20, 32, 44 or 56 (CIFAR)",
             default: "20",
             summary: "the number of layers with weights",
         }]
     }
 
-    fn build(&self, spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Network, NnError> {
+    fn build(&self, spec: &NetworkSpec, start: Start, device: &Device) -> Result<Network, NnError> {
         let Config { depth } = parse_config(self, &spec.architecture.config)?;
-        let builder = Builder::new(seed, device);
-        let body = match depth {
-            18 => imagenet(builder, spec, [2, 2, 2, 2])?,
-            20 | 32 | 44 | 56 => cifar(builder, spec, (depth - 2) / 6)?,
-            _ => {
-                return Err(NnError::InvalidOption {
-                    architecture: self.name(),
-                    reason: format!("there is no depth {depth}; take 18, 20, 32, 44 or 56"),
-                });
+        let mut builder = Builder::new(start, device);
+        let Some(plan) = Plan::of_depth(depth) else {
+            return Err(NnError::InvalidOption {
+                architecture: self.name(),
+                reason: format!(
+                    "there is no depth {depth}; take 18, 34, 50, 101, 152, 20, 32, 44 or 56"
+                ),
+            });
+        };
+        Network::from_layers(spec, plan.build(&mut builder, spec)?)
+    }
+}
+
+/// What is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    /// Two convolutions of 3×3.
+    Basic,
+    /// 1×1 to a quarter of the channels, 3×3, and 1×1 back.
+    Bottleneck,
+}
+
+impl Block {
+    /// How many times its width it gives.
+    fn expansion(self) -> usize {
+        match self {
+            Self::Basic => 1,
+            Self::Bottleneck => 4,
+        }
+    }
+}
+
+/// Which of the paper's two kinds of network it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Cifar,
+    ImageNet,
+}
+
+/// A network of the paper: how many blocks its stages have, of which kind.
+#[derive(Debug)]
+struct Plan {
+    family: Family,
+    block: Block,
+    blocks: Vec<usize>,
+}
+
+impl Plan {
+    fn of_depth(depth: usize) -> Option<Self> {
+        let (family, block, blocks) = match depth {
+            18 => (Family::ImageNet, Block::Basic, vec![2, 2, 2, 2]),
+            34 => (Family::ImageNet, Block::Basic, vec![3, 4, 6, 3]),
+            50 => (Family::ImageNet, Block::Bottleneck, vec![3, 4, 6, 3]),
+            101 => (Family::ImageNet, Block::Bottleneck, vec![3, 4, 23, 3]),
+            152 => (Family::ImageNet, Block::Bottleneck, vec![3, 8, 36, 3]),
+            20 | 32 | 44 | 56 => (Family::Cifar, Block::Basic, vec![(depth - 2) / 6; 3]),
+            _ => return None,
+        };
+        Some(Self {
+            family,
+            block,
+            blocks,
+        })
+    }
+
+    fn initializer(&self) -> Initializer {
+        match self.family {
+            Family::Cifar => Initializer::KaimingNormalFanIn,
+            Family::ImageNet => Initializer::KaimingNormalFanOut,
+        }
+    }
+
+    fn build(&self, builder: &mut Builder<'_>, spec: &NetworkSpec) -> Result<Sequence, NnError> {
+        let image_channels = spec.image_shape[0];
+        let (first, mut width) = match self.family {
+            Family::Cifar => (Convolution::same(image_channels, 16, 3), 16),
+            Family::ImageNet => {
+                let first = Convolution {
+                    stride: [2; 2],
+                    ..Convolution::same(image_channels, 64, 7)
+                };
+                (first, 64)
             }
         };
-        Network::from_layers(spec, body)
-    }
-}
-
-fn cifar(mut builder: Builder<'_>, spec: &NetworkSpec, blocks: usize) -> Result<Sequence, NnError> {
-    let initializer = Initializer::KaimingNormalFanIn;
-    let conv1 = Convolution::same(spec.image_shape[0], 16, 3);
-    let mut children = vec![
-        ("conv1", convolution(&mut builder, conv1, initializer)?),
-        ("bn1", builder.batch_norm2d(16)?),
-        ("relu", function(Operation::Relu)),
-    ];
-    let mut channels = 16;
-    for (name, width) in [("layer1", 16), ("layer2", 32), ("layer3", 64)] {
-        let mut stage = Vec::new();
-        for _ in 0..blocks {
-            let around = if channels == width {
-                (None, Shortcut::Identity)
-            } else {
-                let padding = (width - channels) / 2;
-                (None, Shortcut::Subsample { padding })
+        let mut children = vec![
+            ("conv1", self.convolution(builder, first)?),
+            ("bn1", builder.batch_norm2d(width)?),
+            ("relu", function(Operation::Relu)),
+        ];
+        if self.family == Family::ImageNet {
+            let pooling = Pooling {
+                padding: [1; 2],
+                ..Pooling::square(3, 2)
             };
-            let stride = width / channels;
-            stage.push(block(
-                &mut builder,
-                [channels, width],
-                stride,
-                initializer,
-                around,
-            )?);
-            channels = width;
+            children.push(("maxpool", function(Operation::MaxPool(pooling))));
         }
-        children.push((name, Layer::Sequence(Sequence::numbered(stage))));
+        let mut channels = width;
+        let names = ["layer1", "layer2", "layer3", "layer4"];
+        for (index, (name, blocks)) in names.into_iter().zip(&self.blocks).enumerate() {
+            let mut stride = 1;
+            if index > 0 {
+                stride = 2;
+                width *= 2;
+            }
+            let mut stage = Vec::new();
+            for _ in 0..*blocks {
+                stage.push(self.residual(builder, channels, width, stride)?);
+                channels = width * self.block.expansion();
+                stride = 1;
+            }
+            children.push((name, Layer::Sequence(Sequence::numbered(stage))));
+        }
+        children.push(("avgpool", function(Operation::AdaptiveAveragePool([1, 1]))));
+        let default = Initializer::TorchDefault;
+        let (name, initializer) = match self.family {
+            Family::Cifar => ("linear", self.initializer()),
+            Family::ImageNet => ("fc", default),
+        };
+        let linear = builder.linear(channels, spec.classes, initializer, default)?;
+        children.push((name, linear));
+        Ok(Sequence::named(children))
     }
-    children.push(("avgpool", function(Operation::GlobalAveragePool)));
-    let bias = Initializer::TorchDefault;
-    children.push((
-        "linear",
-        builder.linear(64, spec.classes, initializer, bias)?,
-    ));
-    Ok(Sequence::named(children))
-}
 
-fn imagenet(
-    mut builder: Builder<'_>,
-    spec: &NetworkSpec,
-    blocks: [usize; 4],
-) -> Result<Sequence, NnError> {
-    let initializer = Initializer::KaimingNormalFanOut;
-    let conv1 = Convolution {
-        stride: 2,
-        ..Convolution::same(spec.image_shape[0], 64, 7)
-    };
-    let pooling = Pooling {
-        kernel: 3,
-        stride: 2,
-        padding: 1,
-        ceil_mode: false,
-    };
-    let mut children = vec![
-        ("conv1", convolution(&mut builder, conv1, initializer)?),
-        ("bn1", builder.batch_norm2d(64)?),
-        ("relu", function(Operation::Relu)),
-        ("maxpool", function(Operation::MaxPool(pooling))),
-    ];
-    let mut channels = 64;
-    let stages = [
-        ("layer1", 64),
-        ("layer2", 128),
-        ("layer3", 256),
-        ("layer4", 512),
-    ];
-    for ((name, width), blocks) in stages.into_iter().zip(blocks) {
-        let mut stage = Vec::new();
-        for _ in 0..blocks {
-            let stride = width / channels;
-            let downsample = if stride == 1 {
-                None
-            } else {
-                let projection = Convolution {
-                    stride,
-                    padding: 0,
-                    ..Convolution::same(channels, width, 1)
-                };
-                let projection = convolution(&mut builder, projection, initializer)?;
-                let norm = builder.batch_norm2d(width)?;
-                Some(Sequence::numbered(vec![projection, norm]))
+    fn residual(
+        &self,
+        builder: &mut Builder<'_>,
+        channels: usize,
+        width: usize,
+        stride: usize,
+    ) -> Result<Layer, NnError> {
+        let channels_out = width * self.block.expansion();
+        let (downsample, shortcut) = if channels == channels_out && stride == 1 {
+            (None, Shortcut::Identity)
+        } else if self.family == Family::Cifar {
+            let padding = (channels_out - channels) / 2;
+            (None, Shortcut::Subsample { padding })
+        } else {
+            let projection = Convolution {
+                stride: [stride; 2],
+                ..Convolution::same(channels, channels_out, 1)
             };
-            let around = (downsample, Shortcut::Identity);
-            stage.push(block(
-                &mut builder,
-                [channels, width],
-                stride,
-                initializer,
-                around,
-            )?);
-            channels = width;
+            let projection = self.convolution(builder, projection)?;
+            let norm = builder.batch_norm2d(channels_out)?;
+            let downsample = Sequence::numbered(vec![projection, norm]);
+            (Some(downsample), Shortcut::Identity)
+        };
+        let strided = |channels| Convolution {
+            stride: [stride; 2],
+            ..Convolution::same(channels, width, 3)
+        };
+        let geometries = match self.block {
+            Block::Basic => vec![strided(channels), Convolution::same(width, width, 3)],
+            Block::Bottleneck => vec![
+                Convolution::same(channels, width, 1),
+                strided(width),
+                Convolution::same(width, channels_out, 1),
+            ],
+        };
+        let names = [("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")];
+        let mut body = Vec::new();
+        for ((conv, norm), geometry) in names.into_iter().zip(geometries) {
+            if !body.is_empty() {
+                body.push(("relu", function(Operation::Relu)));
+            }
+            body.push((conv, self.convolution(builder, geometry)?));
+            body.push((norm, builder.batch_norm2d(geometry.channels_out)?));
         }
-        children.push((name, Layer::Sequence(Sequence::numbered(stage))));
+        Ok(Layer::Residual(Residual {
+            body: Sequence::named(body),
+            downsample,
+            shortcut,
+            rectified: true,
+        }))
     }
-    children.push(("avgpool", function(Operation::GlobalAveragePool)));
-    let default = Initializer::TorchDefault;
-    children.push(("fc", builder.linear(512, spec.classes, default, default)?));
-    Ok(Sequence::named(children))
-}
 
-/// The paper's basic block: two convolutions of 3×3.
-fn block(
-    builder: &mut Builder<'_>,
-    [channels, width]: [usize; 2],
-    stride: usize,
-    initializer: Initializer,
-    (downsample, shortcut): (Option<Sequence>, Shortcut),
-) -> Result<Layer, NnError> {
-    let conv1 = Convolution {
-        stride,
-        ..Convolution::same(channels, width, 3)
-    };
-    let conv2 = Convolution::same(width, width, 3);
-    let body = Sequence::named(vec![
-        ("conv1", convolution(builder, conv1, initializer)?),
-        ("bn1", builder.batch_norm2d(width)?),
-        ("relu", function(Operation::Relu)),
-        ("conv2", convolution(builder, conv2, initializer)?),
-        ("bn2", builder.batch_norm2d(width)?),
-    ]);
-    Ok(Layer::Residual(Residual {
-        body,
-        downsample,
-        shortcut,
-        rectified: true,
-    }))
-}
-
-fn convolution(
-    builder: &mut Builder<'_>,
-    geometry: Convolution,
-    initializer: Initializer,
-) -> Result<Layer, NnError> {
-    let bias = Initializer::Constant(0.0);
-    Ok(Layer::Conv2d(builder.conv2d(
-        geometry,
-        initializer,
-        bias,
-    )?))
+    fn convolution(
+        &self,
+        builder: &mut Builder<'_>,
+        geometry: Convolution,
+    ) -> Result<Layer, NnError> {
+        let bias = Initializer::Constant(0.0);
+        let conv2d = builder.conv2d(geometry, self.initializer(), bias)?;
+        Ok(Layer::Conv2d(conv2d))
+    }
 }

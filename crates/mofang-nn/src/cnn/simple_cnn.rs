@@ -7,7 +7,7 @@ use crate::architecture::parse_config;
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Convolution, Layer, Operation, Pooling, Sequence};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
 
 /// Most blocks, convolutions in a block and hidden layers: what a foreign manifest may ask for.
 const LAYERS_MAX: usize = 64;
@@ -123,10 +123,10 @@ impl Architecture for SimpleCnn {
         ]
     }
 
-    fn build(&self, spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Network, NnError> {
+    fn build(&self, spec: &NetworkSpec, start: Start, device: &Device) -> Result<Network, NnError> {
         let config: Config = parse_config(self, &spec.architecture.config)?;
         self.check(&config)?;
-        let mut builder = Builder::new(seed, device);
+        let mut builder = Builder::new(start, device);
         let mut layers = Vec::new();
         let mut channels = spec.image_shape[0];
         for block in &config.blocks {
@@ -134,7 +134,7 @@ impl Architecture for SimpleCnn {
             channels = block.channels;
         }
         if config.global_pool {
-            layers.push(function(Operation::GlobalAveragePool));
+            layers.push(function(Operation::AdaptiveAveragePool([1, 1])));
         }
         let features = Sequence::numbered(layers);
         let [channels, height, width] = features.output_shape(spec.image_shape)?;

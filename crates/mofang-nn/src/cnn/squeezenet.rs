@@ -7,7 +7,7 @@ use crate::architecture::parse_config;
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Conv2d, Convolution, Fire, Layer, Operation, Pooling, Sequence};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
 
 /// SqueezeNet.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Architecture for Squeezenet {
         ]
     }
 
-    fn build(&self, spec: &NetworkSpec, seed: u64, device: &Device) -> Result<Network, NnError> {
+    fn build(&self, spec: &NetworkSpec, start: Start, device: &Device) -> Result<Network, NnError> {
         use Stage::{Fire, Pool};
         let config: Config = parse_config(self, &spec.architecture.config)?;
         let (width, kernel, stages) = match config.version.as_str() {
@@ -107,10 +107,10 @@ impl Architecture for Squeezenet {
                 });
             }
         };
-        let mut builder = Builder::new(seed, device);
+        let mut builder = Builder::new(start, device);
         let first = Convolution {
-            stride: 2,
-            padding: 0,
+            stride: [2; 2],
+            padding: [0; 2],
             bias: true,
             ..Convolution::same(spec.image_shape[0], width, kernel)
         };
@@ -121,10 +121,8 @@ impl Architecture for Squeezenet {
         for stage in stages {
             features.push(match stage {
                 Pool => function(Operation::MaxPool(Pooling {
-                    kernel: 3,
-                    stride: 2,
-                    padding: 0,
                     ceil_mode: true,
+                    ..Pooling::square(3, 2)
                 })),
                 Fire(squeeze, expand) => {
                     let fire = fire(&mut builder, channels, squeeze, expand)?;
@@ -140,7 +138,7 @@ impl Architecture for Squeezenet {
             dropout,
             Layer::Conv2d(last),
             function(Operation::Relu),
-            function(Operation::GlobalAveragePool),
+            function(Operation::AdaptiveAveragePool([1, 1])),
         ];
         let body = Sequence::named(vec![
             ("features", Layer::Sequence(Sequence::numbered(features))),

@@ -8,37 +8,77 @@ use burn::tensor::ops::ConvOptions;
 use super::{ImageShape, windows};
 use crate::NnError;
 
-/// The geometry of a convolution with a square kernel.
+/// Largest side of a kernel, stride, padding and dilation.
+const GEOMETRY_MAX: usize = 1 << 12;
+
+/// The geometry of a convolution; pairs are `[height, width]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Convolution {
     pub(crate) channels_in: usize,
     pub(crate) channels_out: usize,
-    pub(crate) kernel: usize,
-    pub(crate) stride: usize,
-    pub(crate) padding: usize,
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: [usize; 2],
+    pub(crate) padding: [usize; 2],
+    pub(crate) dilation: [usize; 2],
     pub(crate) groups: usize,
     pub(crate) bias: bool,
 }
 
 impl Convolution {
-    /// Stride 1, padding that keeps the size (for an odd kernel), no groups, no bias.
+    /// A square kernel, stride 1, padding that keeps the size (for an odd kernel), no groups, no bias.
     pub(crate) fn same(channels_in: usize, channels_out: usize, kernel: usize) -> Self {
         Self {
             channels_in,
             channels_out,
-            kernel,
-            stride: 1,
-            padding: kernel / 2,
+            kernel: [kernel; 2],
+            stride: [1; 2],
+            padding: [kernel / 2; 2],
+            dilation: [1; 2],
             groups: 1,
             bias: false,
         }
+    }
+
+    /// Whether there is such a convolution.
+    pub(crate) fn check(&self) -> Result<(), NnError> {
+        let Self {
+            channels_in,
+            channels_out,
+            kernel,
+            stride,
+            padding,
+            dilation,
+            groups,
+            ..
+        } = *self;
+        let positive = [channels_in, channels_out, groups]
+            .iter()
+            .chain(&kernel)
+            .chain(&stride)
+            .chain(&dilation)
+            .all(|size| *size > 0);
+        // Far above any network, and far below where sizes would overflow.
+        let bounded = kernel
+            .iter()
+            .chain(&stride)
+            .chain(&padding)
+            .chain(&dilation)
+            .all(|size| *size <= GEOMETRY_MAX);
+        if positive && bounded && channels_in % groups == 0 && channels_out % groups == 0 {
+            return Ok(());
+        }
+        Err(NnError::InvalidSpec(format!(
+            "there is no convolution from {channels_in} to {channels_out} channels with a kernel \
+             of {kernel:?}, a stride of {stride:?}, a padding of {padding:?}, a dilation of \
+             {dilation:?} and {groups} groups"
+        )))
     }
 }
 
 /// `torch.nn.Conv2d`.
 #[derive(Module, Debug)]
 pub(crate) struct Conv2d {
-    /// `[channels_out, channels_in / groups, kernel, kernel]`
+    /// `[channels_out, channels_in / groups, kernel height, kernel width]`
     pub(crate) weight: Param<Tensor<4>>,
     /// `[channels_out]`
     pub(crate) bias: Option<Param<Tensor<1>>>,
@@ -51,6 +91,7 @@ impl Conv2d {
         let Convolution {
             stride,
             padding,
+            dilation,
             groups,
             ..
         } = self.geometry;
@@ -58,7 +99,7 @@ impl Conv2d {
             input,
             self.weight.val(),
             self.bias.as_ref().map(Param::val),
-            ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups),
+            ConvOptions::new(stride, padding, dilation, groups),
         )
     }
 
@@ -72,6 +113,7 @@ impl Conv2d {
             kernel,
             stride,
             padding,
+            dilation,
             ..
         } = self.geometry;
         if channels != channels_in {
@@ -79,14 +121,17 @@ impl Conv2d {
                 "a convolution takes {channels_in} channels, not {channels}"
             )));
         }
-        let along = |size| {
-            windows(size, kernel, stride, padding).ok_or_else(|| {
+        let along = |axis: usize, size| {
+            // The kernel's first and last value lie so far apart; `check` has seen that it fits.
+            let span = (kernel[axis] - 1) * dilation[axis] + 1;
+            windows(size, span, stride[axis], padding[axis]).ok_or_else(|| {
                 NnError::InvalidSpec(format!(
-                    "the image has shrunk to {height}×{width} where a convolution of \
-                     {kernel}×{kernel} comes; take larger images or fewer reductions"
+                    "the image has shrunk to {height}×{width} where a convolution of {}×{} comes; \
+                     take larger images or fewer reductions",
+                    kernel[0], kernel[1]
                 ))
             })
         };
-        Ok([channels_out, along(height)?, along(width)?])
+        Ok([channels_out, along(0, height)?, along(1, width)?])
     }
 }

@@ -2,39 +2,52 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::{relu, relu6};
+use burn::tensor::activation::{gelu, leaky_relu, relu, relu6, sigmoid, silu, tanh};
 use burn::tensor::module::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
 use super::{ImageShape, windows};
 use crate::NnError;
 
-/// A square window that goes over an image.
+/// A window that goes over an image; pairs are `[height, width]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pooling {
-    pub(crate) kernel: usize,
-    pub(crate) stride: usize,
-    pub(crate) padding: usize,
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: [usize; 2],
+    pub(crate) padding: [usize; 2],
     /// A last window may reach over the edge.
     pub(crate) ceil_mode: bool,
+    /// Whether a mean counts the zeros of the padding.
+    pub(crate) count_include_pad: bool,
 }
 
 impl Pooling {
-    /// A window of 2×2 that halves the image.
-    pub(crate) fn halving() -> Self {
+    /// A square window without padding.
+    pub(crate) fn square(kernel: usize, stride: usize) -> Self {
         Self {
-            kernel: 2,
-            stride: 2,
-            padding: 0,
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            padding: [0; 2],
             ceil_mode: false,
+            count_include_pad: true,
         }
     }
 
-    fn size(self, size: usize) -> Option<usize> {
-        let floor = windows(size, self.kernel, self.stride, self.padding)?;
-        let remainder = (size + 2 * self.padding - self.kernel) % self.stride;
+    /// A window of 2×2 that halves the image.
+    pub(crate) fn halving() -> Self {
+        Self::square(2, 2)
+    }
+
+    fn size(self, axis: usize, size: usize) -> Option<usize> {
+        let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
+        // PyTorch's own condition: every window begins within the image or its padding's mirror.
+        if kernel == 0 || padding > kernel / 2 {
+            return None;
+        }
+        let floor = windows(size, kernel, stride, padding)?;
+        let remainder = (size + 2 * padding - kernel) % stride;
         // PyTorch drops a last window that would start in the padding.
-        let fits = floor * self.stride < size + self.padding;
+        let fits = floor * stride < size + padding;
         Some(floor + usize::from(self.ceil_mode && remainder > 0 && fits))
     }
 }
@@ -50,10 +63,23 @@ pub(crate) enum Operation {
     MaxPool(Pooling),
     /// The mean of each window.
     AveragePool(Pooling),
-    /// The mean of each channel.
-    GlobalAveragePool,
+    /// The means of as many areas as there are values here, `[height, width]`; 1×1 is the mean of
+    /// each channel.
+    AdaptiveAveragePool([usize; 2]),
     /// All values in one vector, channel by channel.
     Flatten,
+    /// Hendrycks and Gimpel 2016, <https://arxiv.org/abs/1606.08415>, with the error function.
+    Gelu,
+    /// The input as it is.
+    Identity,
+    /// `x` above zero, `x` times this below.
+    LeakyRelu(f64),
+    /// `1 / (1 + exp(-x))`
+    Sigmoid,
+    /// `x · sigmoid(x)`
+    Silu,
+    /// The hyperbolic tangent.
+    Tanh,
 }
 
 /// A layer without parameters.
@@ -68,21 +94,28 @@ impl Function {
         match self.operation {
             Operation::Relu => relu(input),
             Operation::Relu6 => relu6(input),
+            Operation::LeakyRelu(slope) => leaky_relu(input, slope),
+            Operation::Gelu => gelu(input),
+            Operation::Sigmoid => sigmoid(input),
+            Operation::Silu => silu(input),
+            Operation::Tanh => tanh(input),
+            Operation::Identity => input,
             Operation::MaxPool(pooling) => max_pool2d(
                 input,
-                MaxPoolOptions::new([pooling.kernel; 2])
-                    .with_stride([pooling.stride; 2])
-                    .with_padding([pooling.padding; 2])
+                MaxPoolOptions::new(pooling.kernel)
+                    .with_stride(pooling.stride)
+                    .with_padding(pooling.padding)
                     .with_ceil_mode(pooling.ceil_mode),
             ),
             Operation::AveragePool(pooling) => avg_pool2d(
                 input,
-                AvgPoolOptions::new([pooling.kernel; 2])
-                    .with_stride([pooling.stride; 2])
-                    .with_padding([pooling.padding; 2])
+                AvgPoolOptions::new(pooling.kernel)
+                    .with_stride(pooling.stride)
+                    .with_padding(pooling.padding)
+                    .with_count_include_pad(pooling.count_include_pad)
                     .with_ceil_mode(pooling.ceil_mode),
             ),
-            Operation::GlobalAveragePool => adaptive_avg_pool2d(input, [1, 1]),
+            Operation::AdaptiveAveragePool(size) => adaptive_avg_pool2d(input, size),
             Operation::Flatten => {
                 let [batch, channels, height, width] = input.dims();
                 input.reshape([batch, channels * height * width, 1, 1])
@@ -95,20 +128,27 @@ impl Function {
         [channels, height, width]: ImageShape,
     ) -> Result<ImageShape, NnError> {
         match self.operation {
-            Operation::Relu | Operation::Relu6 => Ok([channels, height, width]),
+            Operation::Relu
+            | Operation::Relu6
+            | Operation::LeakyRelu(_)
+            | Operation::Gelu
+            | Operation::Sigmoid
+            | Operation::Silu
+            | Operation::Tanh
+            | Operation::Identity => Ok([channels, height, width]),
             Operation::MaxPool(pooling) | Operation::AveragePool(pooling) => {
-                let along = |size| {
-                    pooling.size(size).ok_or_else(|| {
+                let along = |axis, size| {
+                    pooling.size(axis, size).ok_or_else(|| {
                         NnError::InvalidSpec(format!(
                             "the image has shrunk to {height}×{width} where it is to be pooled by \
-                             {kernel}×{kernel}; take larger images or fewer reductions",
-                            kernel = pooling.kernel
+                             {}×{}; take larger images or fewer reductions",
+                            pooling.kernel[0], pooling.kernel[1]
                         ))
                     })
                 };
-                Ok([channels, along(height)?, along(width)?])
+                Ok([channels, along(0, height)?, along(1, width)?])
             }
-            Operation::GlobalAveragePool => Ok([channels, 1, 1]),
+            Operation::AdaptiveAveragePool([height, width]) => Ok([channels, height, width]),
             Operation::Flatten => Ok([channels * height * width, 1, 1]),
         }
     }

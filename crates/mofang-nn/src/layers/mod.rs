@@ -28,8 +28,12 @@ pub(crate) use sequence::Sequence;
 /// `[channels, height, width]` of what goes through the network.
 pub(crate) type ImageShape = [usize; 3];
 
-/// The size after a window of `kernel` has gone over `size`, or `None` when it does not fit.
-fn windows(size: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
-    let span = (size + 2 * padding).checked_sub(kernel)?;
-    Some(span / stride + 1)
+/// The size after a window that reaches over `span` values has gone over `size`, or `None` when it
+/// does not fit.
+fn windows(size: usize, span: usize, stride: usize, padding: usize) -> Option<usize> {
+    let room = padding
+        .checked_mul(2)?
+        .checked_add(size)?
+        .checked_sub(span)?;
+    Some(room.checked_div(stride)? + 1)
 }

@@ -16,14 +16,19 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
+    /// Children under names of their own.
+    pub(crate) fn of(children: Vec<(String, Layer)>) -> Self {
+        Self { children }
+    }
+
     /// Children under the given names.
     pub(crate) fn named(children: Vec<(&str, Layer)>) -> Self {
-        Self {
-            children: children
-                .into_iter()
+        let children = children.into_iter();
+        Self::of(
+            children
                 .map(|(name, layer)| (name.to_owned(), layer))
                 .collect(),
-        }
+        )
     }
 
     /// Children under their numbers, as in `torch.nn.Sequential`.

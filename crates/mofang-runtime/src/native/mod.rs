@@ -7,9 +7,6 @@ use mofang_types::{ModelSignature, Package, PackageManifest, Tensor, WEIGHTS_FIL
 
 use crate::{LoadedModel, Runtime, RuntimeError};
 
-/// Initial weights are replaced by the package's before anybody can see them.
-const SEED_OF_NO_MATTER: u64 = 0;
-
 /// Our own architectures, with weights as safetensors, on burn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Native;
@@ -36,7 +33,7 @@ impl Runtime for Native {
                 part: WEIGHTS_FILE,
                 reason: "it is missing".to_owned(),
             })?;
-        let network = Network::new(&spec, SEED_OF_NO_MATTER, &cpu_device())
+        let network = Network::zeroed(&spec, &cpu_device())
             .map_err(|error| RuntimeError::unloadable("architecture")(&error))?;
         let (network, _) = network
             .load_safetensors(weights, Strictness::Exact)
