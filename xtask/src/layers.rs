@@ -9,7 +9,7 @@ use crate::checks::cargo;
 /// its own row.
 const LAYERS: &[&[&str]] = &[
     &["mofang-types"],
-    &["mofang-data", "mofang-nn", "mofang-train"],
+    &["mofang-data", "mofang-pytorch", "mofang-nn", "mofang-train"],
     &["mofang-runtime"],
     &["mofang-store", "mofang-artifacts"],
     &["mofang-registry", "mofang-accounts", "mofang-serving"],
@@ -27,6 +27,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("burn", &["mofang-nn", "mofang-train", "mofang-runtime"]),
     ("object_store", &["mofang-artifacts"]),
     ("sqlx", &["mofang-store"]),
+    ("zip", &["mofang-pytorch"]),
 ];
 
 /// Where a crate stands: its row, and its place in the row.
