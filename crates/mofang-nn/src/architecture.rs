@@ -3,12 +3,12 @@
 use std::fmt;
 
 use burn::tensor::Device;
-use mofang_types::closest;
+use mofang_types::{ArchitectureSpec, closest};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
-use crate::{Network, NetworkSpec, NnError};
+use crate::{Network, NetworkSpec, NnError, WeightShapes};
 
 /// One option of an architecture's configuration, for help texts and schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,11 @@ pub trait Architecture: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the configuration has unknown keys or impossible values, or does not fit the images.
     fn build(&self, spec: &NetworkSpec, start: Start, device: &Device) -> Result<Network, NnError>;
+
+    /// Which of its networks weights belong to, by their names and shapes, with images of the usual
+    /// size: a look at what only this architecture has, which loading proves. None for weights of
+    /// another architecture, and where names and shapes do not tell enough.
+    fn recognize(&self, weights: &WeightShapes) -> Option<NetworkSpec>;
 }
 
 /// Every architecture, alphabetically.
@@ -75,6 +80,32 @@ pub fn find(name: &str) -> Result<&'static dyn Architecture, NnError> {
             name: name.chars().take(80).collect(),
             hint: hint(name, all().iter().map(|architecture| architecture.name())),
         })
+}
+
+/// The network that weights belong to, by their names and shapes, with images of the usual size;
+/// that they fit is proved by loading them.
+pub fn recognize(weights: &WeightShapes) -> Option<NetworkSpec> {
+    let found = all()
+        .iter()
+        .find_map(|architecture| architecture.recognize(weights));
+    found.or_else(|| recognize(&weights.unwrapped()?))
+}
+
+/// A specification from its parts; the configuration is a plain value, which JSON has a form for.
+pub(crate) fn recognized(
+    architecture: &dyn Architecture,
+    config: Value,
+    image_shape: [usize; 3],
+    classes: usize,
+) -> NetworkSpec {
+    NetworkSpec {
+        architecture: ArchitectureSpec {
+            name: architecture.name().to_owned(),
+            config,
+        },
+        image_shape,
+        classes,
+    }
 }
 
 /// The architecture's configuration as its own type; `null` stands for the defaults.

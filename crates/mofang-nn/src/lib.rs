@@ -39,11 +39,12 @@ mod weights;
 pub use architecture::{Architecture, OptionSpec, Start};
 pub use device::{cpu_device, tensor_from_burn, tensor_to_burn};
 pub use error::NnError;
+pub use layers::Convolution;
 pub use network::{Network, NetworkSpec, ParameterInfo, ValueChange};
 pub use step_seed::step_seed;
-pub use weights::{LoadReport, MisShaped, Strictness};
+pub use weights::{LoadReport, MisShaped, StateDict, Strictness, WeightShapes};
 
 /// The architectures that there are.
 pub mod architectures {
-    pub use crate::architecture::{all, find};
+    pub use crate::architecture::{all, find, recognize};
 }

@@ -8,7 +8,7 @@ use mofang_types::ArchitectureSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::{Start, find};
-use crate::layers::{Pass, Sequence};
+use crate::layers::{Convolution, Pass, Sequence};
 use crate::name_path::{NamePath, is_buffer};
 use crate::{NnError, tensor_from_burn};
 
@@ -160,6 +160,13 @@ impl Network {
         let mut visitor = Infos::default();
         self.visit(&mut visitor);
         visitor.infos
+    }
+
+    /// The geometry of every convolution, under the name of its module in PyTorch.
+    pub fn convolutions(&self) -> Vec<(String, Convolution)> {
+        let mut found = Vec::new();
+        self.body.convolutions("", &mut found);
+        found
     }
 
     /// The number of trainable values.

@@ -3,12 +3,13 @@
 
 use burn::tensor::Device;
 use serde::Deserialize;
+use serde_json::json;
 
-use crate::architecture::parse_config;
+use crate::architecture::{parse_config, recognized};
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Convolution, Layer, Operation, Pooling, Sequence};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start, WeightShapes};
 
 /// `LeNet`-5.
 #[derive(Debug)]
@@ -72,5 +73,23 @@ impl Architecture for Lenet {
             ("fc3", fc3),
         ]);
         Network::from_layers(spec, body)
+    }
+
+    fn recognize(&self, weights: &WeightShapes) -> Option<NetworkSpec> {
+        let [6, channels, 5, 5] = weights.dims("conv1.weight")? else {
+            return None;
+        };
+        let [16, 6, 5, 5] = weights.dims("conv2.weight")? else {
+            return None;
+        };
+        let [120, flat] = weights.dims("fc1.weight")? else {
+            return None;
+        };
+        let [classes, 84] = weights.dims("fc3.weight")? else {
+            return None;
+        };
+        // An image of side s comes to 16 maps of side (s / 2 - 4) / 2.
+        let side = (flat / 16).isqrt() * 4 + 8;
+        Some(recognized(self, json!({}), [channels, side, side], classes))
     }
 }

@@ -2,12 +2,13 @@
 
 use burn::tensor::Device;
 use serde::Deserialize;
+use serde_json::json;
 
-use crate::architecture::parse_config;
+use crate::architecture::{parse_config, recognized};
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Convolution, Layer, Operation, Residual, Sequence, Shortcut};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start, WeightShapes};
 
 /// The paper's table 2: expansion, channels, repetitions, stride of the first.
 const STAGES: [(usize, usize, usize, usize); 7] = [
@@ -22,6 +23,9 @@ const STAGES: [(usize, usize, usize, usize); 7] = [
 
 /// Largest width multiplier.
 const WIDTH_MAX: f64 = 8.0;
+
+/// The same in hundredths, which published multipliers are whole numbers of.
+const WIDTH_HUNDREDTHS_MAX: u32 = 800;
 
 /// MobileNetV2.
 #[derive(Debug)]
@@ -119,6 +123,41 @@ impl Architecture for MobilenetV2 {
             ),
         ]);
         Network::from_layers(spec, body)
+    }
+
+    fn recognize(&self, weights: &WeightShapes) -> Option<NetworkSpec> {
+        let [first, channels, 3, 3] = weights.dims("features.0.0.weight")? else {
+            return None;
+        };
+        let [classes, last] = weights.dims("classifier.1.weight")?;
+        let mut widths = vec![first];
+        for index in 1..=17 {
+            // The last convolution of a block: the only one whose number depends on the block.
+            let place = if index == 1 { 1 } else { 2 };
+            let [width, _, 1, 1] =
+                weights.dims(&format!("features.{index}.conv.{place}.weight"))?
+            else {
+                return None;
+            };
+            widths.push(width);
+        }
+        // Several come to the same widths: rounder ones first.
+        let multiplier = [100, 25, 5, 1]
+            .into_iter()
+            .flat_map(|step| (step..=WIDTH_HUNDREDTHS_MAX).step_by(step as usize))
+            .map(|hundredths| f64::from(hundredths) / 100.0)
+            .find(|multiplier| {
+                let stages = STAGES
+                    .iter()
+                    .flat_map(|(_, base, repetitions, _)| std::iter::repeat_n(*base, *repetitions));
+                std::iter::once(32)
+                    .chain(stages)
+                    .map(|base| scaled(base, *multiplier))
+                    .eq(widths.iter().copied())
+                    && scaled(1280, multiplier.max(1.0)) == last
+            })?;
+        let config = json!({ "width_multiplier": multiplier });
+        Some(recognized(self, config, [channels, 224, 224], classes))
     }
 }
 

@@ -7,12 +7,16 @@
 
 use burn::tensor::Device;
 use serde::Deserialize;
+use serde_json::json;
 
-use crate::architecture::parse_config;
+use crate::architecture::{parse_config, recognized};
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Convolution, Layer, Operation, Pooling, Residual, Sequence, Shortcut};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start, WeightShapes};
+
+/// The depths that there are.
+const DEPTHS: [usize; 9] = [18, 20, 32, 34, 44, 50, 56, 101, 152];
 
 /// Residual networks.
 #[derive(Debug)]
@@ -61,6 +65,40 @@ impl Architecture for Resnet {
         };
         Network::from_layers(spec, plan.build(&mut builder, spec)?)
     }
+
+    fn recognize(&self, weights: &WeightShapes) -> Option<NetworkSpec> {
+        let (family, channels, linear) = match weights.dims("conv1.weight")? {
+            [64, channels, 7, 7] => (Family::ImageNet, channels, "fc.weight"),
+            [16, channels, 3, 3] => (Family::Cifar, channels, "linear.weight"),
+            _ => return None,
+        };
+        let [classes, _] = weights.dims(linear)?;
+        let block = match weights.get("layer1.0.conv3.weight") {
+            Some(_) => Block::Bottleneck,
+            None => Block::Basic,
+        };
+        let stages = match family {
+            Family::Cifar => 3,
+            Family::ImageNet => 4,
+        };
+        let blocks = (1..=stages)
+            .map(|stage| weights.count(&format!("layer{stage}"), "conv1.weight"))
+            .collect();
+        let plan = Plan {
+            family,
+            block,
+            blocks,
+        };
+        let depth = DEPTHS
+            .iter()
+            .find(|depth| Plan::of_depth(**depth).as_ref() == Some(&plan))?;
+        let side = match family {
+            Family::Cifar => 32,
+            Family::ImageNet => 224,
+        };
+        let config = json!({ "depth": depth });
+        Some(recognized(self, config, [channels, side, side], classes))
+    }
 }
 
 /// What is repeated.
@@ -90,7 +128,7 @@ enum Family {
 }
 
 /// A network of the paper: how many blocks its stages have, of which kind.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Plan {
     family: Family,
     block: Block,

@@ -7,7 +7,7 @@ use crate::architecture::parse_config;
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Convolution, Layer, Operation, Pooling, Sequence};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start, WeightShapes};
 
 /// Most blocks, convolutions in a block and hidden layers: what a foreign manifest may ask for.
 const LAYERS_MAX: usize = 64;
@@ -164,6 +164,11 @@ impl Architecture for SimpleCnn {
             ("classifier", Layer::Sequence(Sequence::numbered(layers))),
         ]);
         Network::from_layers(spec, body)
+    }
+
+    /// Never: the names do not tell which pooling is between the blocks.
+    fn recognize(&self, _weights: &WeightShapes) -> Option<NetworkSpec> {
+        None
     }
 }
 

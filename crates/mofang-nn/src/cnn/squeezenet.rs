@@ -2,12 +2,13 @@
 
 use burn::tensor::Device;
 use serde::Deserialize;
+use serde_json::json;
 
-use crate::architecture::parse_config;
+use crate::architecture::{parse_config, recognized};
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Conv2d, Convolution, Fire, Layer, Operation, Pooling, Sequence};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start, WeightShapes};
 
 /// SqueezeNet.
 #[derive(Debug)]
@@ -148,6 +149,20 @@ impl Architecture for Squeezenet {
             ),
         ]);
         Network::from_layers(spec, body)
+    }
+
+    fn recognize(&self, weights: &WeightShapes) -> Option<NetworkSpec> {
+        weights.get("features.3.squeeze.weight")?;
+        let (version, channels) = match weights.dims("features.0.weight")? {
+            [96, channels, 7, 7] => ("1.0", channels),
+            [64, channels, 3, 3] => ("1.1", channels),
+            _ => return None,
+        };
+        let [classes, _, 1, 1] = weights.dims("classifier.1.weight")? else {
+            return None;
+        };
+        let config = json!({ "version": version });
+        Some(recognized(self, config, [channels, 224, 224], classes))
     }
 }
 

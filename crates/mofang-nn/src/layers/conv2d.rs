@@ -12,16 +12,24 @@ use crate::NnError;
 const GEOMETRY_MAX: usize = 1 << 12;
 
 /// The geometry of a convolution; pairs are `[height, width]`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Convolution {
-    pub(crate) channels_in: usize,
-    pub(crate) channels_out: usize,
-    pub(crate) kernel: [usize; 2],
-    pub(crate) stride: [usize; 2],
-    pub(crate) padding: [usize; 2],
-    pub(crate) dilation: [usize; 2],
-    pub(crate) groups: usize,
-    pub(crate) bias: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Convolution {
+    /// Channels that come in.
+    pub channels_in: usize,
+    /// Channels that go out.
+    pub channels_out: usize,
+    /// Size of the kernel.
+    pub kernel: [usize; 2],
+    /// How far the kernel moves between two outputs.
+    pub stride: [usize; 2],
+    /// Rows and columns of zeros on each side.
+    pub padding: [usize; 2],
+    /// How far apart the kernel's values lie.
+    pub dilation: [usize; 2],
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+    /// Whether each output channel has a bias.
+    pub bias: bool,
 }
 
 impl Convolution {

@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::{
-    BatchNorm2d, Conv2d, Dropout, Fire, Function, ImageShape, Linear, Pass, Residual, Sequence,
+    BatchNorm2d, Conv2d, Convolution, Dropout, Fire, Function, ImageShape, Linear, Pass, Residual,
+    Sequence,
 };
 use crate::NnError;
 
@@ -36,6 +37,30 @@ impl Layer {
             Self::Linear(layer) => layer.forward(input),
             Self::Residual(layer) => layer.forward(input, pass),
             Self::Sequence(layer) => layer.forward(input, pass),
+        }
+    }
+
+    /// Every convolution with its name as of PyTorch's modules, `prefix` before it.
+    pub(crate) fn convolutions(&self, prefix: &str, found: &mut Vec<(String, Convolution)>) {
+        match self {
+            Self::Conv2d(layer) => found.push((prefix.to_owned(), layer.geometry)),
+            Self::Fire(layer) => {
+                for (name, convolution) in [
+                    ("squeeze", &layer.squeeze),
+                    ("expand1x1", &layer.expand1x1),
+                    ("expand3x3", &layer.expand3x3),
+                ] {
+                    found.push((format!("{prefix}.{name}"), convolution.geometry));
+                }
+            }
+            Self::Residual(layer) => {
+                layer.body.convolutions(prefix, found);
+                if let Some(downsample) = &layer.downsample {
+                    downsample.convolutions(&format!("{prefix}.downsample"), found);
+                }
+            }
+            Self::Sequence(layer) => layer.convolutions(prefix, found),
+            Self::BatchNorm2d(_) | Self::Dropout(_) | Self::Function(_) | Self::Linear(_) => {}
         }
     }
 

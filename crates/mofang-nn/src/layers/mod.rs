@@ -15,7 +15,8 @@ mod residual;
 mod sequence;
 
 pub(crate) use batch_norm2d::BatchNorm2d;
-pub(crate) use conv2d::{Conv2d, Convolution};
+pub(crate) use conv2d::Conv2d;
+pub use conv2d::Convolution;
 pub(crate) use dropout::Dropout;
 pub(crate) use fire::Fire;
 pub(crate) use function::{Function, Operation, Pooling};

@@ -5,7 +5,7 @@ use burn::module::{
 };
 use burn::tensor::{Device, Tensor};
 
-use super::{ImageShape, Layer, Pass};
+use super::{Convolution, ImageShape, Layer, Pass};
 use crate::NnError;
 
 /// Layers one after the other. The names are parts of the parameters' names, which burn's own
@@ -58,6 +58,17 @@ impl Sequence {
         self.children
             .iter()
             .try_fold(input, |shape, (_, layer)| layer.output_shape(shape))
+    }
+
+    /// See [`Layer::convolutions`].
+    pub(crate) fn convolutions(&self, prefix: &str, found: &mut Vec<(String, Convolution)>) {
+        for (name, layer) in &self.children {
+            if prefix.is_empty() {
+                layer.convolutions(name, found);
+            } else {
+                layer.convolutions(&format!("{prefix}.{name}"), found);
+            }
+        }
     }
 
     fn map_layers(self, mut change: impl FnMut(Layer) -> Layer) -> Self {

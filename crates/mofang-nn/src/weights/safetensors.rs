@@ -1,22 +1,18 @@
 //! Weights as safetensors, <https://huggingface.co/docs/safetensors>, under PyTorch's names and
 //! layouts, so that `load_state_dict` takes them as they are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
+use half::{bf16, f16};
+use mofang_types::Tensor;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::{LoadReport, MisShaped, Strictness};
+use super::state_dict::BATCH_COUNTER;
+use super::{LoadReport, StateDict, Strictness};
 use crate::{Network, NnError};
 
 /// Longest header that is read.
 const HEADER_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// PyTorch's counter in each batch normalization. No computation of ours uses it: it is written so
-/// that a strict `load_state_dict` finds it, and not asked for.
-const BATCH_COUNTER: &str = ".num_batches_tracked";
-
-/// What `torch.nn.DataParallel` puts before every name.
-const DATA_PARALLEL_PREFIX: &str = "module.";
 
 impl Network {
     /// All parameters and buffers as a safetensors file; equal values give equal bytes.
@@ -51,94 +47,67 @@ impl Network {
     /// Takes the weights of a safetensors file.
     ///
     /// # Errors
-    /// When the bytes are not a safetensors file of `F32` tensors, or, with
-    /// [`Strictness::Exact`], when names or shapes differ from the network's; the message names
-    /// them.
+    /// As [`StateDict::from_safetensors`] and [`Network::load_state`].
     pub fn load_safetensors(
         self,
         bytes: &[u8],
         strictness: Strictness,
     ) -> Result<(Self, LoadReport), NnError> {
-        let mut file = read(bytes)?;
-        let mut report = LoadReport::default();
-        let mut accepted = BTreeSet::new();
-        for parameter in self.parameters() {
-            match file.get(&parameter.name) {
-                None => report.missing.push(parameter.name),
-                Some((shape, _)) if *shape != parameter.shape => {
-                    report.mis_shaped.push(MisShaped {
-                        expected: parameter.shape,
-                        actual: shape.clone(),
-                        name: parameter.name.clone(),
-                    });
-                    file.remove(&parameter.name);
-                }
-                Some(_) => {
-                    accepted.insert(parameter.name);
-                }
-            }
-        }
-        report.loaded = accepted.len();
-        report.unexpected = file
-            .keys()
-            .filter(|name| !accepted.contains(*name))
-            .cloned()
-            .collect();
-        if strictness == Strictness::Exact && !report.is_exact() {
-            return Err(NnError::WeightsDoNotFit(report.to_string()));
-        }
-        let network =
-            self.map_values(&mut |info, _| file.remove(&info.name).map(|(_, values)| values))?;
-        Ok((network, report))
+        self.load_state(StateDict::from_safetensors(bytes)?, strictness)
     }
 }
 
-type Values = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
-
-/// Every `F32` tensor of the file, without batch counters and without a `DataParallel` prefix.
-fn read(bytes: &[u8]) -> Result<Values, NnError> {
-    let header_bytes = bytes
-        .first_chunk::<8>()
-        .map(|length| u64::from_le_bytes(*length))
-        .ok_or_else(|| NnError::MalformedWeights("it is shorter than 8 bytes".to_owned()))?;
-    if header_bytes > HEADER_BYTES_MAX {
-        return Err(NnError::MalformedWeights(format!(
-            "its header says that it has {header_bytes} bytes, more than {HEADER_BYTES_MAX}"
-        )));
-    }
-    // Checks that offsets are in order, without gaps, within the file and equal to shape × dtype.
-    let file = SafeTensors::deserialize(bytes).map_err(malformed)?;
-    let tensors: Vec<(&str, TensorView<'_>)> = file
-        .iter()
-        .filter(|(name, _)| !name.ends_with(BATCH_COUNTER))
-        .collect();
-    let is_prefixed = !tensors.is_empty()
-        && tensors
-            .iter()
-            .all(|(name, _)| name.starts_with(DATA_PARALLEL_PREFIX));
-    let mut values = Values::new();
-    for (name, view) in tensors {
-        if view.dtype() != Dtype::F32 {
+impl StateDict {
+    /// The tensors of a safetensors file, each value to the nearest `f32`.
+    ///
+    /// # Errors
+    /// When the bytes are not a safetensors file, or a tensor is of none of the types `F64`, `F32`,
+    /// `F16` and `BF16`.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, NnError> {
+        let header_bytes = bytes
+            .first_chunk::<8>()
+            .map(|length| u64::from_le_bytes(*length))
+            .ok_or_else(|| NnError::MalformedWeights("it is shorter than 8 bytes".to_owned()))?;
+        if header_bytes > HEADER_BYTES_MAX {
             return Err(NnError::MalformedWeights(format!(
-                "\"{name}\" is {:?}; convert it to F32",
-                view.dtype()
+                "its header says that it has {header_bytes} bytes, more than {HEADER_BYTES_MAX}"
             )));
         }
-        let numbers = view
-            .data()
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|bytes| f32::from_le_bytes(*bytes))
-            .collect();
-        let name = if is_prefixed {
-            name.trim_start_matches(DATA_PARALLEL_PREFIX)
-        } else {
-            name
-        };
-        values.insert(name.to_owned(), (view.shape().to_vec(), numbers));
+        // Checks that offsets are in order, without gaps, within the file and equal to shape × dtype.
+        let file = SafeTensors::deserialize(bytes).map_err(malformed)?;
+        let mut tensors = Vec::new();
+        for (name, view) in file.iter() {
+            if !name.ends_with(BATCH_COUNTER) {
+                let tensor = Tensor::new(view.shape().to_vec(), decode(name, &view)?)?;
+                tensors.push((name.to_owned(), tensor));
+            }
+        }
+        Ok(Self::new(tensors))
     }
-    Ok(values)
+}
+
+fn decode(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, NnError> {
+    fn each<const N: usize>(bytes: &[u8], decode: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        let (elements, _) = bytes.as_chunks::<N>();
+        elements.iter().map(|element| decode(*element)).collect()
+    }
+    let bytes = view.data();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::wildcard_enum_match_arm,
+        reason = "to the nearest f32 is what is asked for; types that are not weights are refused"
+    )]
+    Ok(match view.dtype() {
+        Dtype::F32 => each(bytes, f32::from_le_bytes),
+        Dtype::F16 => each(bytes, |element| f16::from_le_bytes(element).to_f32()),
+        Dtype::BF16 => each(bytes, |element| bf16::from_le_bytes(element).to_f32()),
+        Dtype::F64 => each(bytes, |element| f64::from_le_bytes(element) as f32),
+        other => {
+            return Err(NnError::MalformedWeights(format!(
+                "\"{name}\" is {other:?}; convert it to F32"
+            )));
+        }
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]

@@ -203,7 +203,7 @@ CASES = {
 
 # The hundred thousand rectifiers of a deep network have some inputs so near zero that rounding
 # decides their sign, and each that turns changes the gradients a little, in float32 of PyTorch too.
-GRADIENT_TOLERANCES = {"resnet50": 5e-3}
+GRADIENT_TOLERANCES = {"resnet50": 2e-2}
 
 
 def rounded(values):

@@ -3,4 +3,5 @@
 
 mod determinism;
 mod golden;
+mod recognition;
 mod robustness;

@@ -1,15 +1,17 @@
 //! Any network that is one layer after the other, written down layer by layer: what
-//! `torch.nn.Sequential` is. AlexNet and VGG are of this kind.
+//! `torch.nn.Sequential` is. `AlexNet` and VGG are of this kind.
 
 use burn::tensor::Device;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::architecture::parse_config;
+use crate::architecture::{parse_config, recognized};
 use crate::builder::{Builder, function};
 use crate::initializer::Initializer;
 use crate::layers::{Convolution, ImageShape, Layer, Operation, Pooling, Sequence};
-use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start};
+use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start, WeightShapes};
+
+mod layouts;
 
 /// Most layers, those within others included.
 const LAYERS_MAX: usize = 512;
@@ -229,6 +231,13 @@ impl Architecture for Sequential {
         };
         let body = assembly.sequence(&config.layers, &mut shape)?;
         Network::from_layers(spec, body)
+    }
+
+    fn recognize(&self, weights: &WeightShapes) -> Option<NetworkSpec> {
+        let (config, channels, classes) =
+            layouts::alexnet(weights).or_else(|| layouts::vgg(weights))?;
+        let config = serde_json::to_value(config).ok()?;
+        Some(recognized(self, config, [channels, 224, 224], classes))
     }
 }
 

@@ -1,0 +1,112 @@
+//! Weights under their names, wherever they came from, and how a network takes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mofang_types::Tensor;
+
+use super::weight_shapes::wrapper_prefix;
+use super::{LoadReport, MisShaped, Strictness, WeightShapes};
+use crate::{Network, NnError};
+
+/// PyTorch's counter in each batch normalization. No computation of ours uses it: it is written so
+/// that a strict `load_state_dict` finds it, and not asked for.
+pub(super) const BATCH_COUNTER: &str = ".num_batches_tracked";
+
+/// Weights under their PyTorch names, in PyTorch's layouts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StateDict {
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl StateDict {
+    /// These tensors, without the counters of batch normalizations.
+    pub fn new(tensors: impl IntoIterator<Item = (String, Tensor)>) -> Self {
+        Self {
+            tensors: tensors
+                .into_iter()
+                .filter(|(name, _)| !name.ends_with(BATCH_COUNTER))
+                .collect(),
+        }
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// The tensor of this name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
+    /// The names and shapes.
+    pub fn shapes(&self) -> WeightShapes {
+        let tensors = self.tensors.iter();
+        WeightShapes::new(tensors.map(|(name, tensor)| (name.clone(), tensor.shape().to_vec())))
+    }
+
+    /// Leaves out the prefix of a wrapper; whether every name had the same one.
+    fn unwrap_names(&mut self) -> bool {
+        let Some(prefix) = wrapper_prefix(&self.names()) else {
+            return false;
+        };
+        self.tensors = std::mem::take(&mut self.tensors)
+            .into_iter()
+            .map(|(name, tensor)| (name[prefix.len()..].to_owned(), tensor))
+            .collect();
+        true
+    }
+}
+
+impl Network {
+    /// Takes the weights of a state dictionary. Where none of its names is one of the network's and
+    /// all begin with the prefix of a wrapper, such as `module.`, that is left out.
+    ///
+    /// # Errors
+    /// With [`Strictness::Exact`], when names or shapes differ from the network's; the message names
+    /// them.
+    pub fn load_state(
+        self,
+        mut state: StateDict,
+        strictness: Strictness,
+    ) -> Result<(Self, LoadReport), NnError> {
+        let parameters = self.parameters();
+        let knows_none = |state: &StateDict| {
+            parameters
+                .iter()
+                .all(|parameter| state.get(&parameter.name).is_none())
+        };
+        while knows_none(&state) && state.unwrap_names() {}
+
+        let mut report = LoadReport::default();
+        let mut accepted = BTreeSet::new();
+        for parameter in parameters {
+            match state.get(&parameter.name).map(Tensor::shape) {
+                None => report.missing.push(parameter.name),
+                Some(shape) if shape != parameter.shape => {
+                    report.mis_shaped.push(MisShaped {
+                        expected: parameter.shape,
+                        actual: shape.to_vec(),
+                        name: parameter.name.clone(),
+                    });
+                    state.tensors.remove(&parameter.name);
+                }
+                Some(_) => {
+                    accepted.insert(parameter.name);
+                }
+            }
+        }
+        report.loaded = accepted.len();
+        report.unexpected = state
+            .names()
+            .filter(|name| !accepted.contains(*name))
+            .map(str::to_owned)
+            .collect();
+        if strictness == Strictness::Exact && !report.is_exact() {
+            return Err(NnError::WeightsDoNotFit(report.to_string()));
+        }
+        let network = self
+            .map_values(&mut |info, _| state.tensors.remove(&info.name).map(Tensor::into_data))?;
+        Ok((network, report))
+    }
+}
