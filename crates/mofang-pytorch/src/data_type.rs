@@ -139,12 +139,12 @@ mod tests {
 
     #[test]
     fn small_floats_are_decoded() {
-        let e4m3 = |byte: u8| DataType::Float8E4M3Fn.decode(&[byte])[0];
-        assert_eq!(e4m3(0b0011_1000), 1.0);
-        assert_eq!(e4m3(0b1011_1100), -1.5);
-        assert_eq!(e4m3(0b0111_1110), 448.0);
-        assert_eq!(e4m3(0b0000_0001), 2.0_f32.powi(-9));
-        assert!(e4m3(0x7F).is_nan());
+        let e4m3 = |byte: u8| DataType::Float8E4M3Fn.decode(&[byte]);
+        assert_eq!(e4m3(0b0011_1000), [1.0]);
+        assert_eq!(e4m3(0b1011_1100), [-1.5]);
+        assert_eq!(e4m3(0b0111_1110), [448.0]);
+        assert_eq!(e4m3(0b0000_0001), [2.0_f32.powi(-9)]);
+        assert!(e4m3(0x7F).iter().all(|value| value.is_nan()));
         assert_eq!(DataType::Float8E5M2.decode(&[0b0011_1110]), [1.5]);
         assert_eq!(
             DataType::Float8E5M2.decode(&[0b1111_1100]),

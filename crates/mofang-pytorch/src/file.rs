@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::archive::{self, Archive};
 use crate::error::excerpt;
+use crate::global::UnknownClasses;
 use crate::legacy::{Legacy, is_legacy};
 use crate::limits::EXPANSION_MAX;
 use crate::pickle::{self, ObjectId, Objects};
@@ -39,11 +40,23 @@ impl<'a> SavedFile<'a> {
     /// When it is no file of `torch.save`, damaged, beyond the [`limits`](crate::limits), or names a
     /// global that is not known.
     pub fn open(bytes: &'a [u8]) -> Result<Self, PytorchError> {
+        Self::open_with(bytes, UnknownClasses::Refuse)
+    }
+
+    /// As [`SavedFile::open`], and says what becomes of classes that are not known.
+    ///
+    /// # Errors
+    /// As [`SavedFile::open`].
+    pub fn open_with(
+        bytes: &'a [u8],
+        unknown_classes: UnknownClasses,
+    ) -> Result<Self, PytorchError> {
         let values_left = Cell::new(bytes.len().saturating_add(EXPANSION_MAX));
         if bytes.starts_with(archive::SIGNATURE) {
             let Archive { pickle, storages } = Archive::open(bytes)?;
             let mut objects = Objects::default();
-            let root = pickle::run(&mut Reader::new("data.pkl", pickle), &mut objects)?;
+            let mut reader = Reader::new("data.pkl", pickle);
+            let root = pickle::run(&mut reader, unknown_classes, &mut objects)?;
             return Ok(Self {
                 container: Container::Zip,
                 objects,
@@ -57,7 +70,7 @@ impl<'a> SavedFile<'a> {
                 objects,
                 root,
                 storages,
-            } = Legacy::open(bytes)?;
+            } = Legacy::open(bytes, unknown_classes)?;
             return Ok(Self {
                 container: Container::Legacy,
                 objects,

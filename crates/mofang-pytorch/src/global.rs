@@ -10,6 +10,17 @@ const CLASS_MODULES: &[&str] = &[
     "torchvision.ops.",
 ];
 
+/// What becomes of classes that are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownClasses {
+    /// A file that names one is refused.
+    #[default]
+    Refuse,
+    /// Their instances are kept as a name and attributes, as those of known classes are. Where a
+    /// function that is not known would have to be called, the file is still refused.
+    Keep,
+}
+
 /// A global that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Global {
@@ -37,13 +48,19 @@ pub(crate) enum Global {
     DataType(DataType),
     /// A class whose objects are kept as they are written.
     Class(String),
+    /// A class that is not known, which is kept as a name and cannot be called.
+    Unknown(String),
     /// Something whose results are of no interest, such as a number of numpy's.
     Opaque(String),
 }
 
 impl Global {
     /// The global of this module and name.
-    pub(crate) fn find(module: &str, name: &str) -> Result<Self, PytorchError> {
+    pub(crate) fn find(
+        module: &str,
+        name: &str,
+        unknown_classes: UnknownClasses,
+    ) -> Result<Self, PytorchError> {
         let qualified = format!("{module}.{name}");
         if let Some(global) = Self::known(module, name) {
             return Ok(global);
@@ -55,9 +72,12 @@ impl Global {
         {
             return Ok(Self::Class(qualified));
         }
-        Err(PytorchError::UnknownGlobal {
-            name: excerpt(&qualified),
-        })
+        match unknown_classes {
+            UnknownClasses::Keep if is_path(&qualified) => Ok(Self::Unknown(qualified)),
+            UnknownClasses::Keep | UnknownClasses::Refuse => Err(PytorchError::UnknownGlobal {
+                name: excerpt(&qualified),
+            }),
+        }
     }
 
     fn known(module: &str, name: &str) -> Option<Self> {
@@ -127,7 +147,7 @@ mod tests {
             ("collections", "OrderedDict.fromkeys"),
             ("torch", "ComplexFloatStorage"),
         ] {
-            let error = Global::find(module, name);
+            let error = Global::find(module, name, UnknownClasses::Refuse);
             if (module, name) == ("torch.nn", "modules.conv.Conv2d") {
                 // Another way to write a name that is allowed.
                 assert!(error.is_ok());

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::global::UnknownClasses;
 use crate::pickle::{self, Object, ObjectId, Objects};
 use crate::reader::Reader;
 use crate::{DataType, PytorchError};
@@ -29,18 +30,21 @@ pub(crate) struct Legacy<'a> {
 }
 
 impl<'a> Legacy<'a> {
-    pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, PytorchError> {
+    pub(crate) fn open(
+        bytes: &'a [u8],
+        unknown_classes: UnknownClasses,
+    ) -> Result<Self, PytorchError> {
         let mut reader = Reader::new("the file", bytes);
         let mut objects = Objects::default();
-        pickle::run(&mut reader, &mut objects)?;
-        let version = pickle::run(&mut reader, &mut objects)?;
+        pickle::run(&mut reader, unknown_classes, &mut objects)?;
+        let version = pickle::run(&mut reader, unknown_classes, &mut objects)?;
         if !matches!(objects.get(version), Object::Integer(VERSION)) {
             return Err(reader.damaged("its protocol is not the one that there is"));
         }
-        let machine = pickle::run(&mut reader, &mut objects)?;
+        let machine = pickle::run(&mut reader, unknown_classes, &mut objects)?;
         check_machine(&objects, machine)?;
-        let root = pickle::run(&mut reader, &mut objects)?;
-        let names = pickle::run(&mut reader, &mut objects)?;
+        let root = pickle::run(&mut reader, unknown_classes, &mut objects)?;
+        let names = pickle::run(&mut reader, unknown_classes, &mut objects)?;
         let Object::List(names) = objects.get(names) else {
             return Err(reader.damaged("the names of its storages are not a list"));
         };

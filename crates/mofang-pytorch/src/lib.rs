@@ -41,6 +41,7 @@ mod value;
 pub use data_type::DataType;
 pub use error::PytorchError;
 pub use file::{Container, SavedFile};
+pub use global::UnknownClasses;
 pub use module::Module;
 pub use state_dict::StateDict;
 pub use tensor::SavedTensor;

@@ -109,6 +109,17 @@ impl<'f> Module<'f> {
             .filter_map(|(name, value)| Some((name, value.tensor()?)))
     }
 
+    /// Whether it has a parameter of its own under this name.
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.tensors().any(|(own, _)| own == name)
+    }
+
+    /// Whether it or a module within has parameters.
+    pub fn has_weights(&self) -> bool {
+        self.tensors().next().is_some()
+            || self.children.iter().any(|(_, child)| child.has_weights())
+    }
+
     /// The class's own name, e.g. `Conv2d`.
     pub fn class_name(&self) -> &'f str {
         self.class.rsplit('.').next().unwrap_or(self.class)

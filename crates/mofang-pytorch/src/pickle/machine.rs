@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use super::{Object, ObjectId, Objects, SavedStorage};
 use crate::PytorchError;
 use crate::error::excerpt;
-use crate::global::Global;
+use crate::global::{Global, UnknownClasses};
 use crate::reader::Reader;
 use crate::tensor::Layout;
 
@@ -26,10 +26,12 @@ const PROTOCOL_MAX: u8 = 5;
 /// Runs one pickle from the reader's place on, up to its end; gives the object that it leaves.
 pub(crate) fn run(
     reader: &mut Reader<'_>,
+    unknown_classes: UnknownClasses,
     objects: &mut Objects,
 ) -> Result<ObjectId, PytorchError> {
     let machine = Machine {
         copies_left: reader.left().saturating_add(COPIES_EXTRA),
+        unknown_classes,
         reader,
         objects,
         stack: Vec::new(),
@@ -42,6 +44,7 @@ pub(crate) fn run(
 struct Machine<'m, 'a> {
     reader: &'m mut Reader<'a>,
     objects: &'m mut Objects,
+    unknown_classes: UnknownClasses,
     stack: Vec<ObjectId>,
     /// Where in the stack a mark lies below.
     marks: Vec<usize>,
@@ -199,14 +202,16 @@ impl Machine<'_, '_> {
                 b'c' => {
                     let module = self.reader.line()?;
                     let name = self.reader.line()?;
-                    let global = Global::find(module, name)?;
+                    let global = Global::find(module, name, self.unknown_classes)?;
                     self.push(Object::Global(global))?;
                 }
                 0x93 => {
                     let name = self.pop()?;
                     let module = self.pop()?;
                     let global = match (self.objects.text(module), self.objects.text(name)) {
-                        (Some(module), Some(name)) => Global::find(module, name)?,
+                        (Some(module), Some(name)) => {
+                            Global::find(module, name, self.unknown_classes)?
+                        }
                         _ => return Err(self.damaged("the name of a global is not a text")),
                     };
                     self.push(Object::Global(global))?;
@@ -441,6 +446,11 @@ impl Machine<'_, '_> {
                 class: class.clone(),
                 state: None,
             },
+            Global::Unknown(name) => {
+                return Err(PytorchError::UnknownGlobal {
+                    name: excerpt(name),
+                });
+            }
             Global::RebuildFromType | Global::Storage(_) | Global::DataType(_) => {
                 return Err(self.damaged("something is called that cannot be"));
             }
@@ -487,7 +497,9 @@ impl Machine<'_, '_> {
 
     fn instance(&mut self, class: ObjectId) -> Result<(), PytorchError> {
         let object = match self.global(class)? {
-            Global::Class(class) | Global::Opaque(class) => Object::Instance { class, state: None },
+            Global::Class(class) | Global::Opaque(class) | Global::Unknown(class) => {
+                Object::Instance { class, state: None }
+            }
             Global::Dictionary => Object::Dictionary(Vec::new()),
             Global::Set => Object::Set(Vec::new()),
             _ => return Err(self.damaged("an instance is made of what is no class")),

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Write as _};
 
-use mofang_pytorch::{PytorchError, SavedFile};
+use mofang_pytorch::{PytorchError, SavedFile, UnknownClasses};
 use proptest::prelude::*;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -95,6 +95,24 @@ fn a_global_that_could_execute_is_refused_by_name() {
     // A name with control characters cannot write to a terminal.
     let escaped = run(&pickle(&[b"cos\n\x1B[2J\n"])).unwrap_err().to_string();
     assert!(!escaped.contains('\u{1B}'), "{escaped}");
+}
+
+#[test]
+fn a_class_of_ones_own_is_kept_on_request_and_never_called() {
+    let instance = pickle(&[b"c__main__\nNet\n)\x81}", &text("_parameters"), b"}sb"]);
+    let bytes = archive(&[("a/data.pkl", &instance)]);
+    let refused = SavedFile::open(&bytes).unwrap_err();
+    assert!(
+        refused.to_string().contains("\"__main__.Net\""),
+        "{refused}"
+    );
+    let kept = SavedFile::open_with(&bytes, UnknownClasses::Keep).unwrap();
+    assert_eq!(kept.root().class(), Some("__main__.Net"));
+
+    let call = pickle(&[b"cposix\nsystem\n", &text("true"), b"\x85R"]);
+    let bytes = archive(&[("a/data.pkl", &call)]);
+    let error = SavedFile::open_with(&bytes, UnknownClasses::Keep).unwrap_err();
+    assert!(error.to_string().contains("posix.system"), "{error}");
 }
 
 #[test]
