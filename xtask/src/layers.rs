@@ -9,7 +9,13 @@ use crate::checks::cargo;
 /// its own row.
 const LAYERS: &[&[&str]] = &[
     &["mofang-types"],
-    &["mofang-data", "mofang-pytorch", "mofang-nn", "mofang-train"],
+    &[
+        "mofang-data",
+        "mofang-pytorch",
+        "mofang-nn",
+        "mofang-train",
+        "mofang-import",
+    ],
     &["mofang-runtime"],
     &["mofang-store", "mofang-artifacts"],
     &["mofang-registry", "mofang-accounts", "mofang-serving"],

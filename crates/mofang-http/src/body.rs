@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::multipart::MultipartError;
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use mofang_types::ErrorCode;
@@ -63,6 +65,27 @@ pub(crate) async fn read_body(
             window_bytes = 0;
         }
     }
+}
+
+/// The form that a body is; its parts are within the limit that the body was read with.
+pub(crate) async fn form(headers: &HeaderMap, body: Bytes) -> Result<Multipart, ApiError> {
+    let mut request = Request::new(Body::from(body));
+    if let Some(content_type) = headers.get(CONTENT_TYPE) {
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, content_type.clone());
+    }
+    // The body was read within the limit already; axum's own is for bodies that were not.
+    request.extensions_mut().insert(DefaultBodyLimit::disable());
+    Multipart::from_request(request, &())
+        .await
+        .map_err(|error| ApiError::invalid(format!("invalid form: {}", error.body_text())))
+}
+
+/// The error of a part of a form.
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+pub(crate) fn refused_form(error: MultipartError) -> ApiError {
+    ApiError::invalid(format!("invalid form: {}", error.body_text()))
 }
 
 fn too_large(limit: usize) -> ApiError {

@@ -14,6 +14,8 @@ pub struct HttpSettings {
     pub body_limit_bytes: usize,
     /// The largest body of everything else.
     pub json_limit_bytes: usize,
+    /// The largest body of an import.
+    pub import_limit_bytes: usize,
     /// How many inputs one request may carry.
     pub inputs_max: usize,
     /// How long a body may arrive without progress.
@@ -35,6 +37,7 @@ impl Default for HttpSettings {
         Self {
             body_limit_bytes: 32 << 20,
             json_limit_bytes: 64 << 10,
+            import_limit_bytes: 1 << 30,
             inputs_max: 256,
             body_timeout_seconds: 30,
             evaluation_timeout_seconds: 600,

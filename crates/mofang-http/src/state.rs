@@ -47,6 +47,8 @@ pub struct AppState {
     pub(crate) openapi: OnceLock<Bytes>,
     /// One evaluation at a time: each takes every core it gets.
     pub(crate) evaluations: Arc<Semaphore>,
+    /// One import at a time: each holds a whole model in memory, several times.
+    pub(crate) imports: Arc<Semaphore>,
     /// One dataset is pulled or verified at a time.
     pub(crate) dataset_work: Arc<Semaphore>,
 }
@@ -66,6 +68,7 @@ impl AppState {
             closing: AtomicBool::new(false),
             openapi: OnceLock::new(),
             evaluations: Arc::new(Semaphore::new(1)),
+            imports: Arc::new(Semaphore::new(1)),
             dataset_work: Arc::new(Semaphore::new(1)),
         })
     }

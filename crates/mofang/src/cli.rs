@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Quickstart(commands::quickstart::QuickstartArgs),
     /// Train a model by a recipe and publish it
     Train(commands::train::TrainArgs),
+    /// Make a model of a file that another tool wrote: PyTorch's or safetensors
+    Import(Box<commands::import::ImportArgs>),
     /// Serve models over HTTP
     Serve(commands::serve::ServeArgs),
     /// Ask a model about files
@@ -103,6 +105,7 @@ impl Command {
         match self {
             Self::Quickstart(_) => "quickstart",
             Self::Train(_) => "train",
+            Self::Import(_) => "import",
             Self::Serve(_) => "serve",
             Self::Predict(_) => "predict",
             Self::Evaluate(_) => "evaluate",
@@ -122,6 +125,7 @@ impl Command {
             Self::Serve(args) => args.flags(),
             Self::Quickstart(_)
             | Self::Train(_)
+            | Self::Import(_)
             | Self::Predict(_)
             | Self::Evaluate(_)
             | Self::Models(_)

@@ -5,9 +5,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use mofang_types::ErrorCode;
+use mofang_data::RawExample;
+use mofang_types::{ErrorCode, Tensor};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
-use crate::exit::Failure;
+use crate::exit::{CodedResult as _, Failure};
+use crate::shape::Shape;
 
 /// The endings of files that a directory is searched for.
 const IMAGE_EXTENSIONS: [&str; 4] = ["bmp", "jpeg", "jpg", "png"];
@@ -22,6 +26,13 @@ pub(crate) enum Input {
     File(PathBuf),
     /// What comes in on stdin.
     Stdin,
+    /// Numbers of a normal distribution, as the model takes them.
+    Random {
+        /// The shape; a batch of one may stand before it.
+        shape: Shape,
+        /// What they are a function of.
+        seed: u64,
+    },
 }
 
 impl Input {
@@ -30,11 +41,12 @@ impl Input {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Stdin => "-".to_owned(),
+            Self::Random { shape, seed } => format!("random {shape} (seed {seed})"),
         }
     }
 
-    /// Its bytes.
-    pub(crate) fn read(&self) -> anyhow::Result<Vec<u8>> {
+    /// The example that it is.
+    pub(crate) fn read(&self) -> anyhow::Result<RawExample> {
         let mut bytes = Vec::new();
         match self {
             Self::File(path) => fs::File::open(path)
@@ -47,13 +59,29 @@ impl Input {
                 .take(INPUT_BYTES_MAX + 1)
                 .read_to_end(&mut bytes)
                 .context("cannot read stdin")?,
+            Self::Random { shape, seed } => return random(shape.example(), *seed),
         };
         if bytes.len() as u64 > INPUT_BYTES_MAX {
             let message = format!("the input has more than {INPUT_BYTES_MAX} bytes");
             return Err(Failure::new(ErrorCode::PayloadTooLarge, message).into());
         }
-        Ok(bytes)
+        Ok(RawExample::Encoded(bytes))
     }
+}
+
+/// Standard normal numbers: Box and Muller 1958, <https://doi.org/10.1214/aoms/1177706645>.
+#[expect(clippy::cast_possible_truncation, reason = "the model takes f32")]
+fn random(shape: &[usize], seed: u64) -> anyhow::Result<RawExample> {
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    let values = std::iter::repeat_with(|| {
+        // From above 0, so that the logarithm is finite.
+        let radius = (-2.0 * (1.0 - generator.random::<f64>()).ln()).sqrt();
+        let angle = std::f64::consts::TAU * generator.random::<f64>();
+        (radius * angle.cos()) as f32
+    });
+    let values = values.take(shape.iter().product()).collect();
+    let tensor = Tensor::new(shape.to_vec(), values).coded()?;
+    Ok(RawExample::Tensor(tensor))
 }
 
 /// The inputs that `texts` name, in order; a directory stands for the images in it, by name.
@@ -119,6 +147,28 @@ fn images_of(folder: &Path) -> anyhow::Result<Vec<Input>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn random_numbers_are_a_function_of_the_seed() {
+        let read = |seed| {
+            let shape = "1x3x40x40".parse().unwrap();
+            match (Input::Random { shape, seed }).read().unwrap() {
+                RawExample::Tensor(tensor) => tensor,
+                RawExample::Encoded(_) | RawExample::Pixels(_) => panic!("no tensor"),
+            }
+        };
+        let tensor = read(0);
+        assert_eq!(tensor.shape(), [3, 40, 40]);
+        assert_eq!(tensor, read(0));
+        assert_ne!(tensor, read(1));
+        let values = tensor.data();
+        let mean = values.iter().sum::<f32>() / 4800.0;
+        let variance = values.iter().map(|value| value * value).sum::<f32>() / 4800.0;
+        assert!(
+            mean.abs() < 0.06 && (variance - 1.0).abs() < 0.1,
+            "{mean} {variance}"
+        );
+    }
 
     #[test]
     fn files_patterns_and_directories_are_found_in_order() {

@@ -17,6 +17,7 @@ mod progress;
 mod randomness;
 mod run_record;
 mod server;
+mod shape;
 mod signals;
 mod text;
 mod time_text;
@@ -71,6 +72,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Quickstart(args) => commands::quickstart::run(&context, args),
         Command::Train(args) => commands::train::run(&context, args),
+        Command::Import(args) => commands::import::run(&context, args),
         Command::Serve(args) => commands::serve::run(&context, args),
         Command::Predict(args) => commands::predict::run(&context, args),
         Command::Evaluate(args) => commands::evaluate::run(&context, args),

@@ -46,6 +46,7 @@ pub mod view {
     pub use super::users::UserView;
     pub use super::users::me::MeView;
     pub use super::versions::VersionView;
+    pub use super::versions::import::ImportedView;
 }
 
 /// Makes the router over the services.
@@ -140,6 +141,10 @@ fn all() -> Vec<(Access, UtoipaMethodRouter<Arc<AppState>>)> {
         (
             may(Action::DeleteVersion),
             routes!(versions::delete::delete_version),
+        ),
+        (
+            may(Action::PublishVersion),
+            routes!(versions::import::import_version),
         ),
         (may(Action::ManageTags), routes!(versions::tag::tag_version)),
         (

@@ -8,6 +8,7 @@ mod cookies;
 mod documents;
 mod evaluate;
 mod headers;
+mod import;
 mod limits;
 mod models;
 mod predict;

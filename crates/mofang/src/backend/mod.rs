@@ -7,7 +7,8 @@ mod views;
 
 use std::fmt::Debug;
 
-use mofang_data::SplitReference;
+use mofang_data::{RawExample, SplitReference};
+use mofang_import::ImportOptions;
 use mofang_registry::VersionDiff;
 use mofang_types::{AliasName, ModelName, ModelReference, Selector};
 
@@ -18,8 +19,23 @@ pub(crate) use views::{NewKey, Predicted};
 // sees the same whichever answered.
 pub(crate) use mofang_http::view::{
     AliasMoveView, CardView, CheckView, CreatedKeyView, DatasetView, DoctorView, EvaluationView,
-    KeyView, ModelView, UserView, VersionView,
+    ImportedView, KeyView, ModelView, UserView, VersionView,
 };
+
+/// A file that shall become a version.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    /// Its name.
+    pub(crate) file_name: String,
+    /// The file.
+    pub(crate) bytes: Vec<u8>,
+    /// What is said of it.
+    pub(crate) options: ImportOptions,
+    /// The aliases that shall name the version.
+    pub(crate) aliases: Vec<AliasName>,
+    /// What to remember about it.
+    pub(crate) note: String,
+}
 
 /// Everything that can be asked.
 pub(crate) trait Backend: Models + Inference + Datasets + Accounts + Debug {
@@ -35,6 +51,8 @@ pub(crate) trait Models {
     fn card(&self, reference: &ModelReference) -> anyhow::Result<CardView>;
     /// The versions of a model, newest first.
     fn versions(&self, model: &ModelName) -> anyhow::Result<Vec<VersionView>>;
+    /// Makes a version of a file.
+    fn import(&self, model: &ModelName, submission: Submission) -> anyhow::Result<ImportedView>;
     /// What differs between two versions of a model.
     fn diff(
         &self,
@@ -66,11 +84,11 @@ pub(crate) trait Models {
 
 /// Answers of models.
 pub(crate) trait Inference {
-    /// Asks a model about the bytes of an image file.
+    /// Asks a model about an example.
     fn predict(
         &self,
         reference: &ModelReference,
-        image: Vec<u8>,
+        example: RawExample,
         top_k: Option<usize>,
     ) -> anyhow::Result<Predicted>;
     /// Measures a model on a split.

@@ -1,15 +1,17 @@
 //! A running server, over HTTP.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use mofang_data::SplitReference;
+use mofang_data::{RawExample, SplitReference};
 use mofang_http::PageView;
 use mofang_http::view::{DatasetsView, PredictView};
 use mofang_registry::VersionDiff;
 use mofang_types::{
-    AliasName, ClassProbability, ErrorCode, ModelName, ModelReference, Prediction, Selector,
+    AliasName, ArtifactDigest, ClassProbability, ErrorCode, ModelName, ModelReference, Prediction,
+    Selector,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -17,10 +19,10 @@ use ureq::http::{Method, Request};
 
 use super::{
     Accounts, AliasMoveView, Backend, CardView, CreatedKeyView, DatasetView, Datasets, DoctorView,
-    EvaluationView, Inference, KeyView, ModelView, Models, NewKey, Predicted, UserView,
-    VersionView,
+    EvaluationView, ImportedView, Inference, KeyView, ModelView, Models, NewKey, Predicted,
+    Submission, UserView, VersionView,
 };
-use crate::exit::Failure;
+use crate::exit::{CodedResult as _, Failure};
 
 /// How long a server may stay silent; evaluations and pulls run inside one request.
 const TIMEOUT: Duration = Duration::from_mins(30);
@@ -55,7 +57,7 @@ pub(crate) enum Body {
     /// JSON.
     Json(Value),
     /// Bytes of a media type.
-    Bytes(&'static str, Vec<u8>),
+    Bytes(Cow<'static, str>, Vec<u8>),
 }
 
 impl Remote {
@@ -99,7 +101,9 @@ impl Remote {
                 self.agent.run(request.with_context(asked)?)
             }
             Body::Bytes(media_type, bytes) => {
-                let request = request.header("content-type", media_type).body(bytes);
+                let request = request
+                    .header("content-type", media_type.as_ref())
+                    .body(bytes);
                 self.agent.run(request.with_context(asked)?)
             }
         };
@@ -218,6 +222,43 @@ fn escape(text: &str) -> String {
     })
 }
 
+/// A form with a file (RFC 7578).
+fn form(submission: Submission) -> anyhow::Result<Body> {
+    // No file holds the digest of itself.
+    let boundary = format!("mofang-{}", ArtifactDigest::of(&submission.bytes));
+    let options = serde_json::to_string(&submission.options).context("failed to write JSON")?;
+    let aliases: Vec<String> = submission.aliases.into_iter().map(Into::into).collect();
+    let mut body = Vec::with_capacity(submission.bytes.len() + 4096);
+    for (name, value) in [
+        ("options", options),
+        ("aliases", aliases.join(",")),
+        ("note", submission.note),
+    ] {
+        let part = format!(
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
+        body.extend_from_slice(part.as_bytes());
+    }
+    let file_name: String = submission
+        .file_name
+        .chars()
+        .map(|character| match character {
+            '"' | '\\' => '_',
+            _ if character.is_control() => '_',
+            _ => character,
+        })
+        .collect();
+    let head = format!(
+        "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\
+         content-type: application/octet-stream\r\n\r\n"
+    );
+    body.extend_from_slice(head.as_bytes());
+    body.extend_from_slice(&submission.bytes);
+    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    let media_type = format!("multipart/form-data; boundary={boundary}");
+    Ok(Body::Bytes(media_type.into(), body))
+}
+
 fn version_path(reference: &ModelReference) -> String {
     format!(
         "/v1/models/{}/versions/{}",
@@ -251,6 +292,12 @@ impl Models for Remote {
 
     fn versions(&self, model: &ModelName) -> anyhow::Result<Vec<VersionView>> {
         self.all(&format!("/v1/models/{model}/versions"))
+    }
+
+    fn import(&self, model: &ModelName, submission: Submission) -> anyhow::Result<ImportedView> {
+        let path = format!("/v1/models/{model}/versions");
+        let body = form(submission)?;
+        read(self.send(Method::POST, &path, body)?, &path)
     }
 
     fn diff(
@@ -312,14 +359,20 @@ impl Inference for Remote {
     fn predict(
         &self,
         reference: &ModelReference,
-        image: Vec<u8>,
+        example: RawExample,
         top_k: Option<usize>,
     ) -> anyhow::Result<Predicted> {
         let query = top_k
             .map(|top_k| format!("?top_k={top_k}"))
             .unwrap_or_default();
         let path = format!("/v1/models/{reference}/predict{query}");
-        let body = Body::Bytes(media_type(&image), image);
+        let body = match example {
+            RawExample::Encoded(image) => Body::Bytes(media_type(&image).into(), image),
+            RawExample::Pixels(pixels) => Body::Bytes("image/png".into(), pixels.to_png().coded()?),
+            RawExample::Tensor(tensor) => {
+                Body::Json(json!({ "shape": tensor.shape(), "data": tensor.data() }))
+            }
+        };
         let answer: PredictView = read(self.send(Method::POST, &path, body)?, &path)?;
         let first = answer.predictions.into_iter().next().unwrap_or_default();
         if let Some(error) = first.error {

@@ -14,8 +14,9 @@ use serde::Serialize;
 use crate::backend::Predicted;
 use crate::context::Context;
 use crate::exit::{Failure, code_of, describe};
-use crate::inputs::expand;
+use crate::inputs::{Input, expand};
 use crate::output::Format;
+use crate::shape::Shape;
 
 /// What to ask about.
 #[derive(Debug, Args)]
@@ -23,8 +24,14 @@ pub(crate) struct PredictArgs {
     /// The version: digits (the latest), digits@2, digits@production
     model: ModelReference,
     /// Images: files, patterns such as 'images/*.png', directories, or - for stdin
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required_unless_present = "random", value_name = "INPUT")]
     inputs: Vec<String>,
+    /// Ask about random numbers in place of an image, as the model takes them: 1x3x224x224
+    #[arg(long, value_name = "SHAPE", conflicts_with = "inputs")]
+    random: Option<Shape>,
+    /// What makes the random numbers others
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "random")]
+    seed: u64,
     /// How many classes to tell, most probable first
     #[arg(long, value_name = "K")]
     top_k: Option<NonZeroUsize>,
@@ -53,7 +60,13 @@ enum Form {
 
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &PredictArgs) -> anyhow::Result<()> {
-    let inputs = expand(&args.inputs)?;
+    let inputs = match &args.random {
+        Some(shape) => vec![Input::Random {
+            shape: shape.clone(),
+            seed: args.seed,
+        }],
+        None => expand(&args.inputs)?,
+    };
     let backend = context.backend()?;
     let form = form(context, args)?;
     let mut writer = Writer::new(context, args, form, inputs.len() > 1)?;
@@ -62,7 +75,7 @@ pub(crate) fn run(context: &Context, args: &PredictArgs) -> anyhow::Result<()> {
     for input in &inputs {
         let answer = input
             .read()
-            .and_then(|bytes| backend.predict(&args.model, bytes, top_k));
+            .and_then(|example| backend.predict(&args.model, example, top_k));
         let line = match answer {
             Ok(predicted) => ResultLine {
                 input: input.name(),

@@ -90,7 +90,7 @@ pub(crate) fn run(context: &Context, args: &QuickstartArgs) -> anyhow::Result<()
         .with_context(|| format!("failed to write {}", image_path.display()))?;
     let remote = Remote::new(&url, Some(secrets.api_key))?;
     let predicted = remote
-        .predict(&reference, image, None)
+        .predict(&reference, RawExample::Encoded(image), None)
         .context("failed to ask the server")?;
 
     result(context, &predicted, &label, &version, &url)?;

@@ -46,13 +46,11 @@ impl Inference for Local {
     fn predict(
         &self,
         reference: &ModelReference,
-        image: Vec<u8>,
+        example: RawExample,
         top_k: Option<usize>,
     ) -> anyhow::Result<Predicted> {
         let (predictor, model, version) = self.predictor(reference)?;
-        let prediction = predictor
-            .predict(&RawExample::Encoded(image), top_k)
-            .coded()?;
+        let prediction = predictor.predict(&example, top_k).coded()?;
         Ok(Predicted {
             model,
             version,

@@ -3,12 +3,16 @@
 use std::future::Future;
 
 use anyhow::Context as _;
-use mofang_registry::{Actor, RegistryError, VersionDiff};
+use mofang_artifacts::PackageDraft;
+use mofang_import::ImportRequest;
+use mofang_registry::{Actor, PublishRequest, RegistryError, VersionDiff};
 use mofang_store::{PAGE_LIMIT_MAX, Page, Paged};
 use mofang_types::{AliasName, ModelName, ModelReference, Selector};
 
 use super::Local;
-use crate::backend::{AliasMoveView, CardView, ModelView, Models, VersionView};
+use crate::backend::{
+    AliasMoveView, CardView, ImportedView, ModelView, Models, Submission, VersionView,
+};
 use crate::exit::{CodedResult as _, Failure};
 
 impl Local {
@@ -58,6 +62,31 @@ impl Models for Local {
             .all(|page| async move { registry.versions(model, &page).await })
             .with_context(|| format!("failed to list the versions of {model}"))?;
         Ok(versions.into_iter().map(Into::into).collect())
+    }
+
+    fn import(&self, model: &ModelName, submission: Submission) -> anyhow::Result<ImportedView> {
+        let import = mofang_import::import(&ImportRequest {
+            file_name: &submission.file_name,
+            bytes: &submission.bytes,
+            options: &submission.options,
+            created_unix_ms: self.platform.clock.now_unix_ms(),
+        })
+        .coded()?;
+        let draft = PackageDraft {
+            manifest: import.manifest,
+            files: import.files,
+        };
+        let mut request = PublishRequest::new(model.clone(), draft, Actor::local());
+        request.aliases = submission.aliases;
+        request.note = submission.note;
+        let version = self
+            .wait(self.platform.registry.publish(request))
+            .coded()
+            .with_context(|| format!("failed to publish {model}"))?;
+        Ok(ImportedView {
+            version: version.into(),
+            report: import.report,
+        })
     }
 
     fn diff(

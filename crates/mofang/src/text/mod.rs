@@ -3,11 +3,13 @@
 mod card;
 mod diff;
 mod evaluation;
+mod import_report;
 mod outline;
 
 pub(crate) use card::card;
 pub(crate) use diff::diff;
 pub(crate) use evaluation::evaluation;
+pub(crate) use import_report::import_report;
 pub(crate) use outline::outline;
 
 /// Rows in columns that are as wide as their widest cell.

@@ -4,6 +4,7 @@
 
 mod commands;
 mod help;
+mod import;
 mod predict;
 mod quickstart;
 mod server;

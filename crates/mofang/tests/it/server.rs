@@ -87,6 +87,20 @@ fn commands_give_the_same_through_a_server_as_on_its_directory() {
         &["models", "alias", "digits@1", "staging"],
     )
     .expect(0);
+    let vgg = crate::import::file("vgg.pth");
+    let import = [
+        "import",
+        &vgg,
+        "--name",
+        "shapes",
+        "--image-shape",
+        "3x40x48",
+    ];
+    let imported = ask(&home, &url, &key, &import).expect(0).stdout;
+    assert!(imported.contains("imported as shapes@1"), "{imported}");
+    let random = ["predict", "shapes", "--random", "1x3x40x48"];
+    let answer = ask(&home, &url, &key, &random).expect(0).stdout;
+    assert!(answer.starts_with("Predicted class: class "), "{answer}");
     let listed = ask(&home, &url, &key, &["models", "list"]).expect(0).stdout;
     assert!(listed.contains("staging=1"), "{listed}");
     let doctor = ask(&home, &url, &key, &["doctor"]).expect(0).stdout;

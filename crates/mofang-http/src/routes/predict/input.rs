@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use axum::body::Body;
-use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use mofang_data::RawExample;
 use mofang_types::{DType, ErrorCode, Tensor};
@@ -14,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::ApiError;
+use crate::body::{form, refused_form};
 use crate::extract::{media_type, parse_json};
 
 /// What the body asked for.
@@ -165,29 +163,14 @@ async fn read_form(
     body: Bytes,
     inputs_max: usize,
 ) -> Result<Inputs, ApiError> {
-    let refused = |error: axum::extract::multipart::MultipartError| {
-        ApiError::invalid(format!("invalid form: {}", error.body_text()))
-    };
-    let mut request = Request::new(Body::from(body));
-    if let Some(content_type) = headers.get(CONTENT_TYPE) {
-        request
-            .headers_mut()
-            .insert(CONTENT_TYPE, content_type.clone());
-    }
-    // The body was read within the limit already; axum's own is for bodies that were not.
-    request
-        .extensions_mut()
-        .insert(axum::extract::DefaultBodyLimit::disable());
-    let mut form = Multipart::from_request(request, &())
-        .await
-        .map_err(|error| ApiError::invalid(format!("invalid form: {}", error.body_text())))?;
+    let mut form = form(headers, body).await?;
     let mut inputs = Inputs {
         examples: Vec::new(),
         top_k: None,
     };
-    while let Some(field) = form.next_field().await.map_err(refused)? {
+    while let Some(field) = form.next_field().await.map_err(refused_form)? {
         if field.name() == Some("top_k") && field.file_name().is_none() {
-            let text = field.text().await.map_err(refused)?;
+            let text = field.text().await.map_err(refused_form)?;
             let top_k = text
                 .trim()
                 .parse()
@@ -195,7 +178,7 @@ async fn read_form(
             inputs.top_k = Some(top_k);
             continue;
         }
-        let bytes = field.bytes().await.map_err(refused)?;
+        let bytes = field.bytes().await.map_err(refused_form)?;
         inputs
             .examples
             .push(Ok(RawExample::Encoded(bytes.to_vec())));

@@ -2,6 +2,7 @@
 
 pub(crate) mod card;
 pub(crate) mod delete;
+pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod tag;
 pub(crate) mod untag;

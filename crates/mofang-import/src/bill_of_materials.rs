@@ -1,0 +1,69 @@
+//! The bill of materials of an imported package, in the form of `CycloneDX` 1.6 (ECMA-424).
+
+use mofang_nn::NetworkSpec;
+use mofang_types::ArtifactDigest;
+use serde_json::{Value, json};
+
+use crate::{ImportOptions, ImportReport};
+
+/// Its path within a package.
+pub const BILL_OF_MATERIALS_FILE: &str = "bill_of_materials.cdx.json";
+
+/// What the package was made of: the original file and the weights that it became.
+pub(crate) fn bill_of_materials(
+    file_name: &str,
+    options: &ImportOptions,
+    report: &ImportReport,
+    spec: &NetworkSpec,
+    weights: &ArtifactDigest,
+) -> Value {
+    let hashes =
+        |digest: &ArtifactDigest| json!([{ "alg": "SHA-256", "content": digest.to_string() }]);
+    let [channels, height, width] = spec.image_shape;
+    let mut original = json!({
+        "type": "file",
+        "bom-ref": "original",
+        "name": file_name,
+        "hashes": hashes(&report.source_digest),
+        "properties": [
+            { "name": "mofang:format", "value": report.format.to_string() },
+            { "name": "mofang:size_bytes", "value": report.source_size_bytes.to_string() },
+        ],
+    });
+    let mut model = json!({
+        "type": "machine-learning-model",
+        "bom-ref": "model",
+        "name": spec.architecture.name,
+        "hashes": hashes(weights),
+        "modelCard": {
+            "modelParameters": {
+                "task": "image-classification",
+                "architectureFamily": "convolutional neural network",
+                "modelArchitecture": spec.architecture.name,
+                "inputs": [{ "format": format!("f32 image [{channels}, {height}, {width}]") }],
+                "outputs": [{ "format": format!("f32 logits [{}]", spec.classes) }],
+            },
+        },
+    });
+    if let Some(license) = &options.license {
+        let licenses = json!([{ "expression": license }]);
+        model["licenses"] = licenses.clone();
+        original["licenses"] = licenses;
+    }
+    if let Some(source) = &options.source {
+        original["externalReferences"] = json!([{ "type": "distribution", "url": source }]);
+    }
+    json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "tools": { "components": [{
+                "type": "application", "name": "mofang", "version": env!("CARGO_PKG_VERSION"),
+            }] },
+            "component": model,
+        },
+        "components": [original],
+        "dependencies": [{ "ref": "model", "dependsOn": ["original"] }],
+    })
+}

@@ -1,0 +1,7 @@
+//! Files of PyTorch become packages that answer as PyTorch does.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
+mod files;
+mod options;
+mod published;
+mod support;

@@ -1,0 +1,79 @@
+//! Files, and the answers of packages.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mofang_import::{Import, ImportError, ImportOptions, ImportRequest, import};
+use mofang_runtime::Predictor;
+use mofang_types::{Package, Tensor};
+
+/// A file of `tests/files`.
+pub(crate) fn file(name: &str) -> Vec<u8> {
+    fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/files")
+            .join(name),
+    )
+    .unwrap()
+}
+
+/// `relative` below the folder named by `MOFANG_DATA`, or beside the workspace; `None`, with a line
+/// that says so, where it is not there.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests find their data by the environment and say when they are skipped"
+)]
+pub(crate) fn data(relative: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let root = std::env::var_os("MOFANG_DATA").map_or(beside, PathBuf::from);
+    let path = root.join(relative);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: no data at {}", path.display());
+    None
+}
+
+pub(crate) fn try_import(
+    file_name: &str,
+    bytes: &[u8],
+    options: &ImportOptions,
+) -> Result<Import, ImportError> {
+    import(&ImportRequest {
+        file_name,
+        bytes,
+        options,
+        created_unix_ms: 1_700_000_000_000,
+    })
+}
+
+/// What the package, loaded as a server loads it, answers to x[i] = sin(0.01 i).
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "the formula is rounded to f32"
+)]
+pub(crate) fn logits(import: &Import) -> Vec<f32> {
+    let package = Package {
+        manifest: import.manifest.clone(),
+        files: import.files.clone(),
+    };
+    let predictor = Predictor::load(&package).unwrap();
+    let shape = [&[1], import.report.image_shape.as_slice()].concat();
+    let values = (0..shape.iter().product::<usize>())
+        .map(|index| (0.01 * index as f64).sin() as f32)
+        .collect();
+    let image = Tensor::new(shape, values).unwrap();
+    predictor.infer(&image).unwrap().into_data()
+}
+
+/// Logits less the logarithm of the sum of their exponentials, as `LogSoftmax` has it.
+pub(crate) fn log_softmax(logits: &[f32]) -> Vec<f32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    logits
+        .iter()
+        .map(|logit| logit - largest - sum.ln())
+        .collect()
+}

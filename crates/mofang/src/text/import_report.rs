@@ -1,0 +1,49 @@
+//! What was found in an imported file.
+
+use mofang_import::ImportReport;
+
+use super::{aligned, row};
+
+/// Longest configuration that is shown.
+const CONFIGURATION_LENGTH_MAX: usize = 120;
+
+/// The format, the network and the shapes.
+pub(crate) fn import_report(report: &ImportReport) -> String {
+    let place = if report.place.is_empty() {
+        String::new()
+    } else {
+        format!(", weights under \"{}\"", report.place)
+    };
+    let config = &report.architecture.config;
+    let config = match config.as_object() {
+        None => String::new(),
+        Some(options) if options.is_empty() => String::new(),
+        Some(options) => {
+            let options: Vec<String> = options
+                .iter()
+                .map(|(name, value)| match value.as_array() {
+                    Some(items) => format!("{name}: {} items", items.len()),
+                    None => format!("{name}: {value}"),
+                })
+                .collect();
+            let text: String = options
+                .join(", ")
+                .chars()
+                .take(CONFIGURATION_LENGTH_MAX)
+                .collect();
+            format!(" ({text})")
+        }
+    };
+    let [channels, height, width] = report.image_shape;
+    aligned(&[
+        row(["format", &format!("{}{place}", report.format)]),
+        row([
+            "architecture",
+            &format!("{}{config}", report.architecture.name),
+        ]),
+        row(["images", &format!("{channels}×{height}×{width}")]),
+        row(["classes", &report.classes.to_string()]),
+        row(["parameters", &report.parameters.to_string()]),
+        row(["digest", &report.source_digest.to_string()]),
+    ])
+}
