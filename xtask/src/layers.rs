@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["mofang-runtime"],
     &["mofang-store", "mofang-artifacts"],
     &["mofang-registry", "mofang-accounts", "mofang-serving"],
+    &["mofang-grpc"],
     &["mofang-http"],
     &["mofang-testing", "mofang"],
 ];
@@ -27,6 +28,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("burn", &["mofang-nn", "mofang-train", "mofang-runtime"]),
     ("object_store", &["mofang-artifacts"]),
     ("sqlx", &["mofang-store"]),
+    ("tonic", &["mofang-grpc", "mofang-http"]),
 ];
 
 /// Where a crate stands: its row, and its place in the row.
