@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["mofang-runtime"],
     &["mofang-store", "mofang-artifacts"],
     &["mofang-registry", "mofang-accounts", "mofang-serving"],
+    &["mofang-grpc"],
     &["mofang-http"],
     &["mofang-testing", "mofang"],
 ];
@@ -33,6 +34,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("burn", &["mofang-nn", "mofang-train", "mofang-runtime"]),
     ("object_store", &["mofang-artifacts"]),
     ("sqlx", &["mofang-store"]),
+    ("tonic", &["mofang-grpc", "mofang-http"]),
     ("zip", &["mofang-pytorch"]),
 ];
 

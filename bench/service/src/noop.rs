@@ -85,6 +85,10 @@ impl ServedModel for Noop {
         }
     }
 
+    fn check(&self, _input: &Tensor) -> Result<(), SharedError> {
+        Ok(())
+    }
+
     fn infer(&self, batch: &Tensor) -> Result<Tensor, SharedError> {
         let count = batch.shape().first().copied().unwrap_or(0);
         Tensor::new(vec![count, 1], vec![0.0; count])

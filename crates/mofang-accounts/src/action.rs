@@ -19,6 +19,8 @@ pub enum Action {
     ManageAliases,
     /// Creates and revokes own keys, ends own sessions, changes the own password.
     ManageOwnAccount,
+    /// Loads models into memory and unloads them for everybody.
+    ManageServing,
     /// Puts remarks on versions.
     ManageTags,
     /// Makes accounts, gives roles, closes accounts, sees and revokes the keys of others.
@@ -66,6 +68,7 @@ impl Action {
             Self::Evaluate,
             Self::ManageAliases,
             Self::ManageOwnAccount,
+            Self::ManageServing,
             Self::ManageTags,
             Self::ManageUsers,
             Self::Predict,
@@ -84,9 +87,11 @@ impl Action {
     pub fn rule(self) -> Rule {
         match self {
             Self::DeleteModel => rule(Role::Admin, Some(Scope::RegistryWrite)),
-            Self::DeleteVersion | Self::ManageAliases | Self::ManageTags | Self::PublishVersion => {
-                rule(Role::Editor, Some(Scope::RegistryWrite))
-            }
+            Self::DeleteVersion
+            | Self::ManageAliases
+            | Self::ManageServing
+            | Self::ManageTags
+            | Self::PublishVersion => rule(Role::Editor, Some(Scope::RegistryWrite)),
             Self::Evaluate | Self::PullDatasets | Self::Train => {
                 rule(Role::Editor, Some(Scope::Train))
             }
@@ -112,6 +117,7 @@ impl Action {
             Self::Evaluate => "evaluate a version",
             Self::ManageAliases => "move an alias",
             Self::ManageOwnAccount => "change the account",
+            Self::ManageServing => "load or unload a model",
             Self::ManageTags => "tag a version",
             Self::ManageUsers => "manage users",
             Self::Predict => "ask for predictions",

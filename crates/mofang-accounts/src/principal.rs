@@ -82,6 +82,7 @@ mod tests {
         (Action::Evaluate, Role::Editor, &[Scope::Train]),
         (Action::ManageAliases, Role::Editor, &[Scope::RegistryWrite]),
         (Action::ManageOwnAccount, Role::Viewer, &[]),
+        (Action::ManageServing, Role::Editor, &[Scope::RegistryWrite]),
         (Action::ManageTags, Role::Editor, &[Scope::RegistryWrite]),
         (Action::ManageUsers, Role::Admin, &[]),
         (Action::Predict, Role::Caller, &[Scope::Infer]),

@@ -29,12 +29,15 @@ pub(crate) enum Access {
     Docs,
     /// Whoever may do this.
     Action(Action),
+    /// Whoever may do one of these.
+    Either(Action, Action),
 }
 
+/// The guard of a route that needs this access.
 #[derive(Debug, Clone)]
-struct Guard {
-    state: Arc<AppState>,
-    access: Access,
+pub(crate) struct Guard {
+    pub(crate) state: Arc<AppState>,
+    pub(crate) access: Access,
 }
 
 /// The routes behind their guard.
@@ -56,13 +59,14 @@ pub(crate) fn guarded(
     (schemas, paths, methods)
 }
 
-async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+/// Lets a request pass whose caller has the access, with the caller for its handler to see.
+pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let Guard { state, access } = guard;
     let needs_credentials = match access {
         Access::Public => false,
         Access::Anyone => has_credentials(request.headers()),
         Access::Docs => !docs_are_open(&state.settings, &request),
-        Access::Action(_) => true,
+        Access::Action(_) | Access::Either(..) => true,
     };
     if !needs_credentials {
         return next.run(request).await;
@@ -75,6 +79,10 @@ async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Resp
     let label = caller.label().clone();
     let allowed = match access {
         Access::Action(action) => caller.principal().authorize(action),
+        Access::Either(first, second) => caller
+            .principal()
+            .authorize(first)
+            .or_else(|_| caller.principal().authorize(second)),
         Access::Public | Access::Anyone | Access::Docs => Ok(()),
     };
     let mut response = match allowed {
@@ -119,7 +127,7 @@ fn describe(operation: &mut Operation, access: Access) {
             requirement("bearer"),
             requirement("cookie"),
         ]),
-        Access::Docs | Access::Action(_) => {
+        Access::Docs | Access::Action(_) | Access::Either(..) => {
             Some(vec![requirement("bearer"), requirement("cookie")])
         }
     };

@@ -41,6 +41,11 @@ impl ApiError {
         Self::new(ErrorCode::InvalidInput, detail)
     }
 
+    /// Clients of a protocol may ask for this, and there is nothing behind it.
+    pub(crate) fn not_implemented(detail: impl Into<String>) -> Self {
+        Self::of_kind(ProblemKind::NotImplemented, detail)
+    }
+
     /// A defect on our side; `cause` goes to the log only.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {

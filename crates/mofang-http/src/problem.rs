@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::ApiError;
+use crate::protocols::open_inference;
 
 /// The media type of problem documents.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -27,8 +28,21 @@ pub(crate) enum ProblemKind {
     Coded(ErrorCode),
     /// The path exists, the method on it does not.
     MethodNotAllowed,
+    /// A protocol has it and this server does not.
+    NotImplemented,
     /// The client sent its request too slowly.
     RequestTimeout,
+}
+
+/// In which form a failure is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ErrorFormat {
+    /// As a problem document.
+    Problem,
+    /// As the Open Inference Protocol tells it over REST.
+    OpenInference,
+    /// As gRPC tells it, in headers.
+    Grpc,
 }
 
 impl ProblemKind {
@@ -36,6 +50,7 @@ impl ProblemKind {
         match self {
             Self::Coded(code) => code.as_str(),
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotImplemented => "not_implemented",
             Self::RequestTimeout => "request_timeout",
         }
     }
@@ -58,6 +73,7 @@ impl ProblemKind {
                 ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         }
     }
@@ -81,6 +97,7 @@ impl ProblemKind {
                 ErrorCode::Internal => "Internal error",
             },
             Self::MethodNotAllowed => "Method not allowed",
+            Self::NotImplemented => "Not implemented",
             Self::RequestTimeout => "Request timeout",
         }
     }
@@ -95,6 +112,7 @@ impl ProblemKind {
             408 => Self::RequestTimeout,
             413 => Self::Coded(ErrorCode::PayloadTooLarge),
             415 => Self::Coded(ErrorCode::UnsupportedMediaType),
+            501 => Self::NotImplemented,
             400..=499 => Self::Coded(ErrorCode::InvalidInput),
             _ => Self::Coded(ErrorCode::Internal),
         }
@@ -128,15 +146,18 @@ impl IntoResponse for ApiError {
 }
 
 /// Whole seconds, at least one: what `Retry-After` can say.
-fn whole_seconds(duration: Duration) -> u64 {
+pub(crate) fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0 || duration.is_zero())
 }
 
-/// Writes the problem document of a failed response; other responses pass.
-pub(crate) fn render(response: Response, request_id: &str) -> Response {
+/// Tells the failure of a failed response in the form that its client reads; other responses pass.
+pub(crate) fn render(response: Response, request_id: &str, format: ErrorFormat) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
-        return response;
+        return match format {
+            ErrorFormat::Problem | ErrorFormat::OpenInference => response,
+            ErrorFormat::Grpc => open_inference::grpc::status::render(response, None, request_id),
+        };
     }
     let error = response.extensions().get::<Arc<ApiError>>().cloned();
     let error = error.unwrap_or_else(|| {
@@ -148,34 +169,29 @@ pub(crate) fn render(response: Response, request_id: &str) -> Response {
             ProblemKind::Coded(ErrorCode::NotFound) => {
                 "there is nothing at this path; /openapi.json lists what there is"
             }
-            ProblemKind::Coded(_) | ProblemKind::RequestTimeout => {
+            ProblemKind::Coded(_) | ProblemKind::NotImplemented | ProblemKind::RequestTimeout => {
                 "the request cannot be served as it is"
             }
         };
         Arc::new(ApiError::of_kind(kind, detail))
     });
-    if let Some(cause) = &error.cause {
-        let causes: Vec<String> = chain(cause.as_ref()).map(ToString::to_string).collect();
-        tracing::error!(
-            request.id = request_id,
-            error.code = error.code(),
-            error.causes = causes.join(": "),
-            "a request failed"
-        );
+    if format == ErrorFormat::Grpc {
+        return open_inference::grpc::status::render(response, Some(&error), request_id);
     }
+    log_cause(&error, request_id);
     let (mut parts, _) = response.into_parts();
-    let problem = Problem {
-        type_uri: "about:blank".to_owned(),
-        title: error.kind.title().to_owned(),
-        status: status.as_u16(),
-        code: error.code().to_owned(),
-        detail: error.detail.clone(),
-        request_id: request_id.to_owned(),
+    let (text, media_type) = match format {
+        ErrorFormat::Problem | ErrorFormat::Grpc => {
+            (document(&error, status, request_id), PROBLEM_JSON)
+        }
+        ErrorFormat::OpenInference => {
+            parts.status = open_inference::error::status(error.kind);
+            (open_inference::error::body(&error), "application/json")
+        }
     };
-    let text = serde_json::to_string(&problem).unwrap_or_default();
     let headers = &mut parts.headers;
     headers.remove(axum::http::header::CONTENT_LENGTH);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     let mut set = |name: HeaderName, value: HeaderValue| headers.insert(name, value);
     match error.kind {
         ProblemKind::Coded(ErrorCode::Unauthenticated) => {
@@ -192,13 +208,38 @@ pub(crate) fn render(response: Response, request_id: &str) -> Response {
             let seconds = whole_seconds(error.retry_after.unwrap_or_default());
             set(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        ProblemKind::Coded(_) | ProblemKind::MethodNotAllowed => {
+        ProblemKind::Coded(_) | ProblemKind::MethodNotAllowed | ProblemKind::NotImplemented => {
             if let Some(after) = error.retry_after {
                 set(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
             }
         }
     }
     Response::from_parts(parts, Body::from(text))
+}
+
+/// Logs what the caller is not told.
+pub(crate) fn log_cause(error: &ApiError, request_id: &str) {
+    if let Some(cause) = &error.cause {
+        let causes: Vec<String> = chain(cause.as_ref()).map(ToString::to_string).collect();
+        tracing::error!(
+            request.id = request_id,
+            error.code = error.code(),
+            error.causes = causes.join(": "),
+            "a request failed"
+        );
+    }
+}
+
+fn document(error: &ApiError, status: StatusCode, request_id: &str) -> String {
+    let problem = Problem {
+        type_uri: "about:blank".to_owned(),
+        title: error.kind.title().to_owned(),
+        status: status.as_u16(),
+        code: error.code().to_owned(),
+        detail: error.detail.clone(),
+        request_id: request_id.to_owned(),
+    };
+    serde_json::to_string(&problem).unwrap_or_default()
 }
 
 fn chain<'a>(
@@ -223,7 +264,7 @@ mod tests {
     fn a_cause_is_never_in_the_answer() {
         let error = ApiError::internal("/secret/path is broken");
         assert!(!error.detail.contains("secret"), "{}", error.detail);
-        let response = render(error.into_response(), "id");
+        let response = render(error.into_response(), "id", ErrorFormat::Problem);
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

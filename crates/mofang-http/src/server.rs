@@ -1,21 +1,24 @@
-//! The accept loop: HTTP/1.1 with limits on connections and headers, and an orderly end (REL-23).
+//! The accept loop: HTTP/1.1, or HTTP/2 for gRPC, with limits on connections and headers, and an
+//! orderly end (REL-23).
 //!
-//! TLS and HTTP/2 are the business of a proxy in front. Bodies have their own clock, in `body`.
+//! TLS is the business of a proxy in front. Bodies have their own clock, in `body`.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::routing::future::RouteFuture;
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::Service as _;
 
@@ -56,7 +59,7 @@ pub struct ServeOutcome {
     pub cut_connections: usize,
 }
 
-/// Serves `router` on `listener` until `shutdown` is ready, then lets what runs end.
+/// Serves `router` over HTTP/1.1 on `listener` until `shutdown` is ready, then lets what runs end.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -66,8 +69,100 @@ pub async fn serve(
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(settings.header_timeout_seconds.max(1)))
+        .header_read_timeout(header_timeout(&settings))
         .max_buf_size(settings.header_limit_bytes.max(8 << 10));
+    accept_until(listener, &settings, shutdown, |stream, peer, watcher| {
+        let service = service_fn(with_peer(router.clone(), peer));
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        watcher.watch(connection)
+    })
+    .await
+}
+
+/// Serves `router` over HTTP/2 without TLS, as gRPC speaks it; otherwise as [`serve`].
+pub async fn serve_http2(
+    listener: TcpListener,
+    router: Router,
+    settings: ServerSettings,
+    shutdown: impl Future<Output = ()>,
+) -> ServeOutcome {
+    let timeout = header_timeout(&settings);
+    let header_limit = u32::try_from(settings.header_limit_bytes.max(8 << 10));
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(header_limit.unwrap_or(u32::MAX))
+        // A large tensor need not wait for a window to be granted every 64 KiB.
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+        // A client that is gone without a word is found out.
+        .keep_alive_interval(Some(timeout))
+        .keep_alive_timeout(timeout);
+    accept_until(listener, &settings, shutdown, |stream, peer, watcher| {
+        let service = service_fn(with_peer(router.clone(), peer));
+        let builder = builder.clone();
+        async move {
+            // The protocol itself sets no limit to the time before its first bytes.
+            if !tokio::time::timeout(timeout, has_preface(&stream))
+                .await
+                .unwrap_or(false)
+            {
+                return Ok(());
+            }
+            let connection = builder.serve_connection(TokioIo::new(stream), service);
+            watcher.watch(connection).await
+        }
+    })
+    .await
+}
+
+/// How many requests of one connection over HTTP/2 run at once.
+const STREAMS_MAX: u32 = 256;
+
+/// What a connection over HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Waits until the first bytes are there, without taking them; whether they are those of HTTP/2.
+async fn has_preface(stream: &TcpStream) -> bool {
+    let mut bytes = [0; PREFACE.len()];
+    loop {
+        match stream.peek(&mut bytes).await {
+            Ok(count) if count == PREFACE.len() => return bytes == PREFACE,
+            Ok(count) if count > 0 && PREFACE.starts_with(bytes.get(..count).unwrap_or(&[])) => {
+                // What is there already makes the next look return at once.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok(_) | Err(_) => return false,
+        }
+    }
+}
+
+fn header_timeout(settings: &ServerSettings) -> Duration {
+    Duration::from_secs(settings.header_timeout_seconds.max(1))
+}
+
+/// The router for one connection: it tells each request where it comes from.
+fn with_peer(
+    router: Router,
+    peer: IpAddr,
+) -> impl Fn(Request<Incoming>) -> RouteFuture<Infallible> + Clone {
+    move |mut request| {
+        request.extensions_mut().insert(PeerAddress(peer));
+        router.clone().call(request)
+    }
+}
+
+/// Accepts connections until `shutdown` is ready, runs each by `connection`, and waits for their end.
+async fn accept_until<C>(
+    listener: TcpListener,
+    settings: &ServerSettings,
+    shutdown: impl Future<Output = ()>,
+    connection: impl Fn(TcpStream, IpAddr, Watcher) -> C,
+) -> ServeOutcome
+where
+    C: Future<Output = hyper::Result<()>> + Send + 'static,
+{
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(settings.connections_max.max(1)));
     let mut connections = tokio::task::JoinSet::new();
@@ -82,13 +177,7 @@ pub async fn serve(
         let Some((stream, peer, place)) = accepted else {
             continue;
         };
-        let router = router.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(PeerAddress(peer));
-            router.clone().call(request)
-        });
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let connection = connection(stream, peer, graceful.watcher());
         connections.spawn(async move {
             // Broken and slow connections end here; there is nobody left to tell.
             if let Err(error) = connection.await {
@@ -117,11 +206,7 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(
-    tokio::net::TcpStream,
-    IpAddr,
-    tokio::sync::OwnedSemaphorePermit,
-)> {
+) -> Option<(TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => {

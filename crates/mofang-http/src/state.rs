@@ -1,6 +1,5 @@
 //! What the handlers work with.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use mofang_data::DatasetStore;
 use mofang_registry::Registry;
 use mofang_serving::Serving;
 use mofang_types::{Clock, IdGenerator};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::HttpSettings;
 use crate::metering::Metering;
@@ -42,7 +41,7 @@ pub struct AppState {
     pub(crate) ids: Arc<IdGenerator>,
     pub(crate) settings: HttpSettings,
     pub(crate) metering: Metering,
-    closing: AtomicBool,
+    closing: watch::Sender<bool>,
     /// The OpenAPI document; known once the routes are.
     pub(crate) openapi: OnceLock<Bytes>,
     /// One evaluation at a time: each takes every core it gets.
@@ -65,7 +64,7 @@ impl AppState {
             ids: services.ids,
             settings,
             metering: Metering::default(),
-            closing: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
             openapi: OnceLock::new(),
             evaluations: Arc::new(Semaphore::new(1)),
             imports: Arc::new(Semaphore::new(1)),
@@ -76,10 +75,16 @@ impl AppState {
     /// Answers `/readyz` with no from now on, so that balancers look elsewhere; requests that come
     /// all the same are served.
     pub fn begin_shutdown(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.closing.send_replace(true);
     }
 
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Relaxed)
+        *self.closing.borrow()
+    }
+
+    /// Waits until the shutdown begins, at which whatever has no end of its own has to end.
+    pub(crate) async fn closed(&self) {
+        // The sender is here, so that waiting cannot fail.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Listings, in pages.
 
-use mofang_store::{ModelRecord, ModelSummary, Page, Paged, VersionRecord};
+use mofang_store::{ModelRecord, ModelSummary, PAGE_LIMIT_MAX, Page, Paged, VersionRecord};
 use mofang_types::{ModelName, ModelReference};
 
 use crate::{Registry, RegistryError, Route};
@@ -12,6 +12,43 @@ impl Registry {
     /// When the store fails.
     pub async fn list_models(&self, page: &Page) -> Result<Paged<ModelSummary>, RegistryError> {
         Ok(self.store.list_models(page).await?)
+    }
+
+    /// All models, by name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn all_models(&self) -> Result<Vec<ModelSummary>, RegistryError> {
+        let mut models = Vec::new();
+        let mut page = Page::first(PAGE_LIMIT_MAX);
+        loop {
+            let found = self.list_models(&page).await?;
+            models.extend(found.items);
+            if found.next.is_none() {
+                return Ok(models);
+            }
+            page.after = found.next;
+        }
+    }
+
+    /// All versions of the model, highest number first.
+    ///
+    /// # Errors
+    /// As [`Self::versions`].
+    pub async fn all_versions(
+        &self,
+        model: &ModelName,
+    ) -> Result<Vec<VersionRecord>, RegistryError> {
+        let mut versions = Vec::new();
+        let mut page = Page::first(PAGE_LIMIT_MAX);
+        loop {
+            let found = self.versions(model, &page).await?;
+            versions.extend(found.items);
+            if found.next.is_none() {
+                return Ok(versions);
+            }
+            page.after = found.next;
+        }
     }
 
     /// A page of the model's versions, highest number first.

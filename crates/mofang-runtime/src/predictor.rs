@@ -59,10 +59,24 @@ impl Predictor {
     /// finite.
     pub fn prepare(&self, example: &RawExample) -> Result<Tensor, RuntimeError> {
         let tensor = self.pipeline.prepare(example)?;
+        self.check_shape(&tensor)?;
+        Ok(tensor)
+    }
+
+    /// Checks one example that its caller has prepared: what [`Self::prepare`] does with a ready
+    /// tensor, without a copy of it.
+    ///
+    /// # Errors
+    /// When it has another shape than the model takes, or a value is not finite.
+    pub fn check(&self, tensor: &Tensor) -> Result<(), RuntimeError> {
+        self.pipeline.check(tensor)?;
+        self.check_shape(tensor)
+    }
+
+    fn check_shape(&self, tensor: &Tensor) -> Result<(), RuntimeError> {
         let mut shape = vec![1];
         shape.extend_from_slice(tensor.shape());
-        self.input.check(&shape)?;
-        Ok(tensor)
+        Ok(self.input.check(&shape)?)
     }
 
     /// Computes a batch of prepared inputs: `[batch, …]` to `[batch, outputs]`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mofang_types::{Coded, ErrorCode};
+use mofang_types::{Coded, ErrorCode, ModelName};
 
 /// An error of a lower crate that several callers may have to be told of.
 pub type SharedError = Arc<dyn Coded + Send + Sync>;
@@ -23,6 +23,26 @@ pub enum ServingError {
         capacity: usize,
         /// When it is likely to have room; whole seconds, at least one.
         retry_after: Duration,
+    },
+    /// One request has more items than the queue has places: it can never succeed.
+    #[error(
+        "the request has {count} inputs and the queue of {model} has {capacity} places; send fewer at once, or raise serving.queue_capacity"
+    )]
+    TooManyItems {
+        /// The version.
+        model: String,
+        /// How many items the request has.
+        count: usize,
+        /// How many places there are.
+        capacity: usize,
+    },
+    /// Somebody unloaded the model on purpose.
+    #[error(
+        "the model \"{model}\" is unloaded; load it with POST /v2/repository/models/{model}/load"
+    )]
+    Unloaded {
+        /// The model.
+        model: ModelName,
     },
     /// No memory is left for this version, because every loaded one is in use.
     #[error("no room to load {model}: every loaded version is in use; try again in {} s", retry_after.as_secs())]
@@ -87,6 +107,8 @@ impl ServingError {
             }
             Self::Closing => Some(Duration::from_secs(1)),
             Self::Refused(_)
+            | Self::TooManyItems { .. }
+            | Self::Unloaded { .. }
             | Self::TooLarge { .. }
             | Self::DeadlineExceeded { .. }
             | Self::Panicked { .. }
@@ -100,7 +122,8 @@ impl Coded for ServingError {
         match self {
             Self::Refused(error) => error.code(),
             Self::Overloaded { .. } | Self::PoolFull { .. } => ErrorCode::Overloaded,
-            Self::TooLarge { .. } | Self::Closing => ErrorCode::Unavailable,
+            Self::TooManyItems { .. } => ErrorCode::InvalidInput,
+            Self::TooLarge { .. } | Self::Unloaded { .. } | Self::Closing => ErrorCode::Unavailable,
             Self::DeadlineExceeded { .. } => ErrorCode::Timeout,
             Self::Panicked { .. } | Self::Internal { .. } => ErrorCode::Internal,
         }

@@ -33,7 +33,7 @@ pub use evaluation::{EvaluationError, evaluate};
 pub use metrics::{HistogramSnapshot, ServingMetrics, VersionMetricsSnapshot};
 pub use model::ServedModel;
 pub use mofang_train::{Evaluation, InferFailure};
-pub use options::{PredictOptions, PredictOutcome};
+pub use options::{InferOutcome, PredictOptions, PredictOutcome};
 pub use serving::{DrainOutcome, Serving};
 pub use settings::ServingSettings;
 pub use source::ModelSource;

@@ -14,6 +14,9 @@ pub trait ServedModel: Send + Sync + fmt::Debug {
     /// Makes one example into one model input, without a batch dimension.
     fn prepare(&self, example: &RawExample) -> Result<Tensor, SharedError>;
 
+    /// Checks a model input that its caller has prepared.
+    fn check(&self, input: &Tensor) -> Result<(), SharedError>;
+
     /// Computes a batch: `[n, …]` to `[n, outputs]`.
     fn infer(&self, batch: &Tensor) -> Result<Tensor, SharedError>;
 
@@ -32,6 +35,10 @@ pub trait ServedModel: Send + Sync + fmt::Debug {
 impl ServedModel for Predictor {
     fn prepare(&self, example: &RawExample) -> Result<Tensor, SharedError> {
         Self::prepare(self, example).map_err(|error| Arc::new(error) as SharedError)
+    }
+
+    fn check(&self, input: &Tensor) -> Result<(), SharedError> {
+        Self::check(self, input).map_err(|error| Arc::new(error) as SharedError)
     }
 
     fn infer(&self, batch: &Tensor) -> Result<Tensor, SharedError> {

@@ -29,3 +29,18 @@ pub struct PredictOutcome {
     /// How many items were computed together.
     pub batch_size: usize,
 }
+
+/// The outputs of a model for the examples of one call, and where they came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InferOutcome {
+    /// The model's output for each example, in order, without a batch dimension.
+    pub rows: Vec<Vec<f32>>,
+    /// The model that computed them.
+    pub model: ModelName,
+    /// The number of its version.
+    pub version: u32,
+    /// How long the example waited that waited longest.
+    pub queue_ms: f64,
+    /// How long the batch was computed that took longest.
+    pub infer_ms: f64,
+}

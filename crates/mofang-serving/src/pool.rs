@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::FutureExt as _;
 use mofang_registry::Route;
-use mofang_types::Clock;
+use mofang_types::{Clock, ModelName};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
@@ -95,11 +95,13 @@ impl Pool {
                 Some(Slot::Ready(loaded)) => return Ok(loaded),
                 Some(Slot::Loading(outcome)) => outcome,
                 None => {
+                    state.check_allowed(&route.model)?;
                     let (sender, receiver) = watch::channel(None);
-                    state.begin(&route.version_id, receiver.clone());
+                    state.begin(&route.version_id, &route.model, receiver.clone());
                     let job = LoadJob {
                         pool: Arc::clone(self),
                         version_id: route.version_id.clone(),
+                        model: route.model.clone(),
                         name: format!("{}@{}", route.model, route.number),
                         metrics: Arc::clone(metrics),
                     };
@@ -119,6 +121,30 @@ impl Pool {
             .and_then(|outcome| outcome.clone());
         // The sender can only go away unsent when the runtime is shutting down.
         told.unwrap_or(Err(ServingError::Closing))
+    }
+
+    /// Unloads every version of a model and loads none until [`Self::allow`]; how many there were.
+    /// Whoever is inside is answered; the memory goes back with the last of them.
+    pub(crate) fn unload(&self, model: &ModelName) -> usize {
+        let gone = self.state.lock().unload(model);
+        for loaded in &gone {
+            self.unloads.fetch_add(1, Ordering::Relaxed);
+            tracing::info!(model.name = %loaded.name, "unloaded a version because it was asked for");
+        }
+        gone.len()
+    }
+
+    /// Lets versions of a model be loaded again.
+    pub(crate) fn allow(&self, model: &ModelName) {
+        self.state.lock().allow(model);
+    }
+
+    /// Whether versions of the model may be loaded.
+    ///
+    /// # Errors
+    /// When it was unloaded.
+    pub(crate) fn check_allowed(&self, model: &ModelName) -> Result<(), ServingError> {
+        self.state.lock().check_allowed(model)
     }
 
     /// Refuses what waits in every queue and unloads every version that nobody holds.
@@ -145,6 +171,7 @@ impl Pool {
 struct LoadJob {
     pool: Arc<Pool>,
     version_id: String,
+    model: ModelName,
     name: String,
     metrics: Arc<VersionMetrics>,
 }
@@ -159,7 +186,12 @@ impl LoadJob {
         let outcome = {
             let mut state = self.pool.state.lock();
             let admitted = outcome.and_then(|loaded| {
-                unloaded = state.make_room(&loaded.name, loaded.size_bytes, &self.pool.settings)?;
+                unloaded = state.make_room(
+                    &self.model,
+                    &loaded.name,
+                    loaded.size_bytes,
+                    &self.pool.settings,
+                )?;
                 Ok(loaded)
             });
             state.end(&self.version_id, admitted.as_ref().ok());

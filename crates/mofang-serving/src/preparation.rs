@@ -12,8 +12,11 @@ use tokio::sync::Semaphore;
 use crate::error::panic_message;
 use crate::{ServedModel, ServingError, ServingSettings};
 
-/// Values up to which checking a raw tensor is cheaper than handing it to another thread.
-const INLINE_VALUES_MAX: usize = 65_536;
+/// Values up to which checking a ready tensor is cheaper than handing it to another thread.
+const INLINE_VALUES_MAX: usize = 262_144;
+
+/// Samples up to which transforming pixels is.
+const INLINE_SAMPLES_MAX: usize = 4_096;
 
 /// The bounded room in which encoded images are decoded.
 #[derive(Debug)]
@@ -41,8 +44,9 @@ impl Preparation {
         }
     }
 
-    /// Prepares `example` for `model`: small raw tensors at once, everything else on a blocking
-    /// thread. A caller that leaves while it waits is never decoded.
+    /// Prepares `example` for `model`: small ready tensors at once, everything else on a blocking
+    /// thread. A caller that leaves while it waits is never decoded. A ready tensor is checked and
+    /// goes on as it is, never copied.
     pub(crate) async fn prepare(
         &self,
         name: &str,
@@ -50,7 +54,7 @@ impl Preparation {
         example: RawExample,
     ) -> Result<Tensor, ServingError> {
         if is_small(&example) {
-            return prepare_now(name, model.as_ref(), &example);
+            return prepare_now(name, model.as_ref(), example);
         }
         let waiting = Waiting(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.capacity {
@@ -68,7 +72,7 @@ impl Preparation {
         let thread_name = name.to_owned();
         let model = Arc::clone(model);
         tokio::task::spawn_blocking(move || {
-            let tensor = prepare_now(&thread_name, model.as_ref(), &example);
+            let tensor = prepare_now(&thread_name, model.as_ref(), example);
             // The permit goes back when the work is done, not when the caller stops waiting.
             drop(permit);
             tensor
@@ -86,7 +90,7 @@ impl Preparation {
 fn is_small(example: &RawExample) -> bool {
     match example {
         RawExample::Encoded(_) => false,
-        RawExample::Pixels(pixels) => pixels.data().len() <= INLINE_VALUES_MAX / 16,
+        RawExample::Pixels(pixels) => pixels.data().len() <= INLINE_SAMPLES_MAX,
         RawExample::Tensor(tensor) => tensor.data().len() <= INLINE_VALUES_MAX,
     }
 }
@@ -94,9 +98,13 @@ fn is_small(example: &RawExample) -> bool {
 fn prepare_now(
     name: &str,
     model: &dyn ServedModel,
-    example: &RawExample,
+    example: RawExample,
 ) -> Result<Tensor, ServingError> {
-    catch_unwind(AssertUnwindSafe(|| model.prepare(example)))
+    let prepare = || match example {
+        RawExample::Tensor(tensor) => model.check(&tensor).map(|()| tensor),
+        RawExample::Encoded(_) | RawExample::Pixels(_) => model.prepare(&example),
+    };
+    catch_unwind(AssertUnwindSafe(prepare))
         .map_err(|panic| ServingError::Panicked {
             model: name.to_owned(),
             message: panic_message(panic.as_ref()),

@@ -28,6 +28,9 @@ use self::entry::{Entry, Fate};
 use crate::metrics::VersionMetrics;
 use crate::{ServedModel, ServingError, ServingSettings};
 
+/// Where the answer to an item arrives.
+pub(crate) type AnswerReceiver = oneshot::Receiver<Result<BatchAnswer, ServingError>>;
+
 /// The queue and the thread behind it. Dropping it lets the thread finish what waits and end.
 #[derive(Debug)]
 pub(crate) struct BatchQueue {
@@ -105,7 +108,7 @@ impl BatchQueue {
         &self.shared.model
     }
 
-    /// Puts an item in. The receiver gets its answer; dropping the receiver cancels the item.
+    /// Puts an item in; as [`Self::submit_all`].
     ///
     /// # Errors
     /// When the queue is full or closed.
@@ -113,32 +116,59 @@ impl BatchQueue {
         &self,
         input: Tensor,
         deadline: Deadline,
-    ) -> Result<oneshot::Receiver<Result<BatchAnswer, ServingError>>, ServingError> {
+    ) -> Result<AnswerReceiver, ServingError> {
+        let mut receivers = self.submit_all(std::iter::once(input), deadline)?;
+        receivers.pop().ok_or(ServingError::Closing)
+    }
+
+    /// Puts the items of one request in, all of them or none, so that they are computed together
+    /// where they fit into a batch. Each receiver gets its item's answer; dropping it cancels the
+    /// item.
+    ///
+    /// # Errors
+    /// When the queue is full or closed, or has fewer places than there are items.
+    pub(crate) fn submit_all(
+        &self,
+        inputs: impl ExactSizeIterator<Item = Tensor>,
+        deadline: Deadline,
+    ) -> Result<Vec<AnswerReceiver>, ServingError> {
         let shared = &self.shared;
+        let count = inputs.len();
+        if count > shared.capacity {
+            return Err(ServingError::TooManyItems {
+                model: shared.name.clone(),
+                count,
+                capacity: shared.capacity,
+            });
+        }
         let now = shared.clock.monotonic();
-        let (answer, receiver) = oneshot::channel();
+        let mut receivers = Vec::with_capacity(count);
         let mut state = shared.state.lock();
         if state.closed {
             return Err(ServingError::Closing);
         }
-        if state.entries.len() >= shared.capacity {
+        if state.entries.len() + count > shared.capacity {
             state.sweep(shared, now);
         }
         let waiting = state.entries.len();
-        if waiting >= shared.capacity {
+        if waiting + count > shared.capacity {
             return Err(shared.overloaded(waiting));
         }
-        state.entries.push_back(Entry {
-            input,
-            deadline,
-            arrived: now,
-            answer,
-        });
+        for input in inputs {
+            let (answer, receiver) = oneshot::channel();
+            receivers.push(receiver);
+            state.entries.push_back(Entry {
+                input,
+                deadline,
+                arrived: now,
+                answer,
+            });
+        }
         // The thread waits either for a first item or for a full batch; it need not hear of others.
-        if waiting == 0 || waiting + 1 >= shared.max_batch_size {
+        if waiting == 0 || waiting + count >= shared.max_batch_size {
             shared.arrived.notify_one();
         }
-        Ok(receiver)
+        Ok(receivers)
     }
 
     /// Closes the queue: what waits is refused, what runs is finished, the thread ends.

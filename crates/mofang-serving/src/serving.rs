@@ -8,17 +8,18 @@ use futures::future::join_all;
 use mofang_data::RawExample;
 use mofang_registry::{Registry, Route};
 use mofang_runtime::Predictor;
-use mofang_types::{Clock, ModelReference, Prediction};
+use mofang_types::{Clock, ModelName, ModelReference, Prediction, Tensor};
 
 use crate::error::panic_message;
 use crate::in_flight::InFlight;
 use crate::metrics::{Metrics, RequestMeter, VersionMetrics};
 use crate::pool::{LoadedVersion, Pool};
 use crate::preparation::Preparation;
-use crate::queue::Deadline;
+use crate::queue::{AnswerReceiver, BatchAnswer, Deadline};
 use crate::source::RegistrySource;
 use crate::{
-    ModelSource, PredictOptions, PredictOutcome, ServingError, ServingMetrics, ServingSettings,
+    InferOutcome, ModelSource, PredictOptions, PredictOutcome, ServingError, ServingMetrics,
+    ServingSettings,
 };
 
 /// Predicts by reference. One per process, shared by all who ask.
@@ -81,10 +82,31 @@ impl Serving {
     ) -> Result<PredictOutcome, ServingError> {
         let _inside = self.in_flight.enter().ok_or(ServingError::Closing)?;
         let route = self.resolve(reference)?;
-        let deadline = self.deadline(&options);
+        let deadline = self.deadline(options.deadline);
         let metrics = self.metrics.version(&route);
         self.answer(&route, &metrics, example, options.top_k, deadline)
             .await
+    }
+
+    /// Computes the model's outputs for examples that the caller has prepared, each without a batch
+    /// dimension; all of them are answered, or none. Dropping the future cancels as in
+    /// [`Serving::predict`].
+    ///
+    /// # Errors
+    /// See [`ServingError`]; one bad example fails the call.
+    pub async fn infer(
+        &self,
+        reference: &ModelReference,
+        examples: Vec<Tensor>,
+        deadline: Option<Duration>,
+    ) -> Result<InferOutcome, ServingError> {
+        let _inside = self.in_flight.enter().ok_or(ServingError::Closing)?;
+        let route = self.resolve(reference)?;
+        let deadline = self.deadline(deadline);
+        let metrics = self.metrics.version(&route);
+        let count = examples.len();
+        let work = self.infer_all(&route, &metrics, examples, deadline);
+        self.metered(&route, &metrics, count, deadline, work).await
     }
 
     /// Predicts several examples with one version, together where they fit into a batch. Each has
@@ -100,7 +122,7 @@ impl Serving {
     ) -> Result<Vec<Result<PredictOutcome, ServingError>>, ServingError> {
         let _inside = self.in_flight.enter().ok_or(ServingError::Closing)?;
         let route = self.resolve(reference)?;
-        let deadline = self.deadline(&options);
+        let deadline = self.deadline(options.deadline);
         let metrics = self.metrics.version(&route);
         let answers = examples
             .into_iter()
@@ -126,6 +148,43 @@ impl Serving {
                 model: loaded.name.clone(),
                 message: "this source's models are no predictors".to_owned(),
             })
+    }
+
+    /// Loads the version that `reference` means, and lets its model be used again when it was
+    /// unloaded.
+    ///
+    /// # Errors
+    /// When there is no such version, or it does not load.
+    pub async fn load_model(&self, reference: &ModelReference) -> Result<(), ServingError> {
+        let _inside = self.in_flight.enter().ok_or(ServingError::Closing)?;
+        let route = self.resolve(reference)?;
+        self.pool.allow(&route.model);
+        let metrics = self.metrics.version(&route);
+        self.load(&route, &metrics).await.map(|_| ())
+    }
+
+    /// Unloads every version of a model; requests for it are refused until it is loaded again. This
+    /// lasts as long as the process. How many versions were loaded.
+    pub fn unload_model(&self, model: &ModelName) -> usize {
+        self.pool.unload(model)
+    }
+
+    /// Whether a request for `reference` would be taken now.
+    ///
+    /// # Errors
+    /// The reason why not: the server is closing, there is no such version, it is quarantined, or
+    /// its model was unloaded.
+    pub fn check_ready(&self, reference: &ModelReference) -> Result<(), ServingError> {
+        if self.is_draining() {
+            return Err(ServingError::Closing);
+        }
+        let route = self.source.resolve(reference)?;
+        self.pool.check_allowed(&route.model)
+    }
+
+    /// How much memory, time and patience there is.
+    pub fn settings(&self) -> &ServingSettings {
+        &self.settings
     }
 
     /// Lets nobody in any more, waits until everybody inside has an answer or the time is over, and
@@ -162,9 +221,8 @@ impl Serving {
             .inspect_err(|_| self.metrics.count_unresolved())
     }
 
-    fn deadline(&self, options: &PredictOptions) -> Deadline {
-        let limit = options
-            .deadline
+    fn deadline(&self, deadline: Option<Duration>) -> Deadline {
+        let limit = deadline
             .unwrap_or(self.settings.default_deadline)
             .min(self.settings.deadline_max);
         Deadline {
@@ -190,7 +248,7 @@ impl Serving {
             .await
     }
 
-    /// One item, metered, within its deadline.
+    /// A prediction for one example, metered, within its deadline.
     async fn answer(
         &self,
         route: &Route,
@@ -199,17 +257,75 @@ impl Serving {
         top_k: Option<usize>,
         deadline: Deadline,
     ) -> Result<PredictOutcome, ServingError> {
-        let meter = RequestMeter::start(Arc::clone(metrics));
+        let work = self.predict_one(route, metrics, example, top_k, deadline);
+        self.metered(route, metrics, 1, deadline, work).await
+    }
+
+    /// Runs the work of one request: counted, and given up at its deadline.
+    async fn metered<T>(
+        &self,
+        route: &Route,
+        metrics: &Arc<VersionMetrics>,
+        items: usize,
+        deadline: Deadline,
+        work: impl Future<Output = Result<T, ServingError>>,
+    ) -> Result<T, ServingError> {
+        let meter = RequestMeter::start(Arc::clone(metrics), items, self.clock.as_ref());
         let rest = deadline.at.saturating_sub(self.clock.monotonic());
-        let work = self.run(route, metrics, example, top_k, deadline);
         let answer = tokio::time::timeout(rest, work).await.unwrap_or_else(|_| {
             Err(deadline.exceeded(&format!("{}@{}", route.model, route.number)))
         });
-        meter.end(&answer);
+        meter.end(&answer, self.clock.as_ref());
         answer
     }
 
-    async fn run(
+    async fn infer_all(
+        &self,
+        route: &Route,
+        metrics: &Arc<VersionMetrics>,
+        examples: Vec<Tensor>,
+        deadline: Deadline,
+    ) -> Result<InferOutcome, ServingError> {
+        let loaded = self.load(route, metrics).await?;
+        let mut inputs = Vec::with_capacity(examples.len());
+        for example in examples {
+            let example = RawExample::Tensor(example);
+            inputs.push(self.prepare(&loaded, metrics, example).await?);
+        }
+        let mut outcome = InferOutcome {
+            rows: Vec::with_capacity(inputs.len()),
+            model: route.model.clone(),
+            version: route.number,
+            queue_ms: 0.0,
+            infer_ms: 0.0,
+        };
+        let receivers = loaded.queue.submit_all(inputs.into_iter(), deadline)?;
+        // An error ends the loop, which drops the other receivers and so cancels their items.
+        for receiver in receivers {
+            let answer = received(&loaded, receiver).await?;
+            outcome.queue_ms = outcome.queue_ms.max(milliseconds(answer.queued));
+            outcome.infer_ms = outcome.infer_ms.max(milliseconds(answer.computed));
+            outcome.rows.push(answer.row);
+        }
+        Ok(outcome)
+    }
+
+    async fn prepare(
+        &self,
+        loaded: &LoadedVersion,
+        metrics: &VersionMetrics,
+        example: RawExample,
+    ) -> Result<Tensor, ServingError> {
+        let started = self.clock.monotonic();
+        let input = self
+            .preparation
+            .prepare(&loaded.name, loaded.queue.model(), example)
+            .await?;
+        metrics.add_prepared(self.clock.monotonic().saturating_sub(started));
+        Ok(input)
+    }
+
+    async fn predict_one(
         &self,
         route: &Route,
         metrics: &Arc<VersionMetrics>,
@@ -218,21 +334,8 @@ impl Serving {
         deadline: Deadline,
     ) -> Result<PredictOutcome, ServingError> {
         let loaded = self.load(route, metrics).await?;
-        let started = self.clock.monotonic();
-        let input = self
-            .preparation
-            .prepare(&loaded.name, loaded.queue.model(), example)
-            .await?;
-        metrics.add_prepared(self.clock.monotonic().saturating_sub(started));
-        let answer =
-            loaded
-                .queue
-                .submit(input, deadline)?
-                .await
-                .map_err(|_| ServingError::Internal {
-                    model: loaded.name.clone(),
-                    message: "the model's thread ended without an answer".to_owned(),
-                })??;
+        let input = self.prepare(&loaded, metrics, example).await?;
+        let answer = received(&loaded, loaded.queue.submit(input, deadline)?).await?;
         let prediction = decode(&loaded, &answer.row, top_k)?;
         Ok(PredictOutcome {
             prediction,
@@ -243,6 +346,17 @@ impl Serving {
             batch_size: answer.batch_size,
         })
     }
+}
+
+/// Waits for the answer to an item.
+async fn received(
+    loaded: &LoadedVersion,
+    receiver: AnswerReceiver,
+) -> Result<BatchAnswer, ServingError> {
+    receiver.await.map_err(|_| ServingError::Internal {
+        model: loaded.name.clone(),
+        message: "the model's thread ended without an answer".to_owned(),
+    })?
 }
 
 /// The decoders of the package are code that reads what a model wrote: an unwind boundary too.

@@ -88,15 +88,20 @@ impl Doubler {
 impl ServedModel for Doubler {
     fn prepare(&self, example: &RawExample) -> Result<Tensor, SharedError> {
         match example {
-            RawExample::Tensor(tensor) if tensor.data().iter().all(|value| value.is_finite()) => {
-                Ok(tensor.clone())
-            }
-            RawExample::Tensor(_) => Err(refused("not a number", ErrorCode::InvalidInput)),
+            RawExample::Tensor(tensor) => self.check(tensor).map(|()| tensor.clone()),
             RawExample::Encoded(bytes) => bytes
                 .first()
                 .map(|byte| item(f32::from(*byte)))
                 .ok_or_else(|| refused("empty image", ErrorCode::InvalidInput)),
             RawExample::Pixels(_) => Err(refused("no pixels", ErrorCode::InvalidInput)),
+        }
+    }
+
+    fn check(&self, input: &Tensor) -> Result<(), SharedError> {
+        if input.data().iter().all(|value| value.is_finite()) {
+            Ok(())
+        } else {
+            Err(refused("not a number", ErrorCode::InvalidInput))
         }
     }
 

@@ -156,4 +156,12 @@ impl TestApp {
     pub async fn listen(&self, settings: ServerSettings) -> std::io::Result<TestServer> {
         TestServer::start(self.router.clone(), settings).await
     }
+
+    /// The application's gRPC behind a socket.
+    ///
+    /// # Errors
+    /// When no port can be listened on.
+    pub async fn listen_grpc(&self, settings: ServerSettings) -> std::io::Result<TestServer> {
+        TestServer::start_http2(mofang_http::grpc_app(&self.state), settings).await
+    }
 }

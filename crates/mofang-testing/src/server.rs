@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use mofang_http::{Router, ServeOutcome, ServerSettings, serve};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use mofang_http::{Router, ServeOutcome, ServerSettings, serve, serve_http2};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -18,16 +20,33 @@ pub struct TestServer {
 
 impl TestServer {
     pub(crate) async fn start(router: Router, settings: ServerSettings) -> std::io::Result<Self> {
+        Self::run(|listener, stopped| tokio::spawn(serve(listener, router, settings, stopped)))
+            .await
+    }
+
+    pub(crate) async fn start_http2(
+        router: Router,
+        settings: ServerSettings,
+    ) -> std::io::Result<Self> {
+        Self::run(|listener, stopped| {
+            tokio::spawn(serve_http2(listener, router, settings, stopped))
+        })
+        .await
+    }
+
+    async fn run(
+        spawn: impl FnOnce(TcpListener, BoxFuture<'static, ()>) -> JoinHandle<ServeOutcome>,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (shutdown, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, router, settings, async {
+        let stopped = async {
             let _ = stopped.await;
-        }));
+        };
         Ok(Self {
             address,
             shutdown: Some(shutdown),
-            task,
+            task: spawn(listener, stopped.boxed()),
         })
     }
 

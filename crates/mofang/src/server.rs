@@ -15,10 +15,22 @@ use crate::configuration::Configuration;
 use crate::exit::Failure;
 use crate::platform::Platform;
 
+/// Where a server listens.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    /// For everything over HTTP.
+    pub(crate) http: TcpListener,
+    /// For metrics without a key.
+    pub(crate) metrics: Option<TcpListener>,
+    /// For the protocols over gRPC.
+    pub(crate) grpc: Option<TcpListener>,
+}
+
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
+    state: Arc<AppState>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<ServeOutcome>>,
     serving: Arc<Serving>,
@@ -26,13 +38,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts serving on `listener` within a runtime, and metrics without a key on a second one.
+    /// Starts serving on the listeners within a runtime.
     pub(crate) fn start(
         configuration: &Configuration,
         platform: &Platform,
         accounts: Arc<Accounts>,
-        listener: TcpListener,
-        metrics_listener: Option<TcpListener>,
+        listeners: Listeners,
     ) -> anyhow::Result<Self> {
         let http: HttpSettings = configuration.section("http")?;
         let connections: ServerSettings = configuration.section("connections")?;
@@ -52,26 +63,36 @@ impl Server {
             ids: Arc::clone(&platform.ids),
         };
         let state = AppState::new(services, http);
-        let address = listener
+        let address = listeners
+            .http
             .local_addr()
             .context("failed to read the address of the listener")?;
         let stop = CancellationToken::new();
         let mut tasks = vec![tokio::spawn(mofang_http::serve(
-            into_tokio(listener)?,
+            into_tokio(listeners.http)?,
             mofang_http::app(&state),
             connections.clone(),
             stop.clone().cancelled_owned(),
         ))];
-        if let Some(listener) = metrics_listener {
+        if let Some(listener) = listeners.metrics {
             tasks.push(tokio::spawn(mofang_http::serve(
                 into_tokio(listener)?,
                 mofang_http::metrics_app(&state),
+                connections.clone(),
+                stop.clone().cancelled_owned(),
+            )));
+        }
+        if let Some(listener) = listeners.grpc {
+            tasks.push(tokio::spawn(mofang_http::serve_http2(
+                into_tokio(listener)?,
+                mofang_http::grpc_app(&state),
                 connections,
                 stop.clone().cancelled_owned(),
             )));
         }
         Ok(Self {
             address,
+            state,
             stop,
             tasks,
             serving,
@@ -86,6 +107,8 @@ impl Server {
 
     /// Takes no more requests, lets those that run end, and unloads the models.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        // Streams that have no end of their own end by this.
+        self.state.begin_shutdown();
         self.stop.cancel();
         let mut cut = 0;
         for task in self.tasks {
@@ -109,14 +132,14 @@ fn into_tokio(listener: TcpListener) -> anyhow::Result<tokio::net::TcpListener> 
         .context("failed to prepare the listener")
 }
 
-/// Binds a listener; the error says what to do when the port is taken.
-pub(crate) fn bind(text: &str) -> anyhow::Result<TcpListener> {
+/// Binds a listener; the error says what to do when the port is taken: `flag` is where the address
+/// comes from.
+pub(crate) fn bind(text: &str, flag: &str) -> anyhow::Result<TcpListener> {
     let address: SocketAddr = text.parse().map_err(|_| {
         Failure::bad_input(format!(
             "failed to read \"{text}\" as an address to listen on; write it like 127.0.0.1:8080"
         ))
     })?;
-    TcpListener::bind(address).with_context(|| {
-        format!("failed to listen on {address}; name another address with --listen")
-    })
+    TcpListener::bind(address)
+        .with_context(|| format!("failed to listen on {address}; name another address with {flag}"))
 }

@@ -3,5 +3,5 @@
 mod request;
 mod security_headers;
 
-pub(crate) use request::{RequestContext, request};
+pub(crate) use request::{Frame, MeantStatus, RequestContext, request};
 pub(crate) use security_headers::security_headers;

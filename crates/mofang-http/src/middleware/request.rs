@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
 
 use crate::metering::CallerLabel;
+use crate::problem::ErrorFormat;
 use crate::{ApiError, AppState, problem};
 
 /// What is known of a request before it is read.
@@ -18,22 +19,39 @@ use crate::{ApiError, AppState, problem};
 pub(crate) struct RequestContext {
     /// When it arrived, in monotonic time.
     pub(crate) arrived: Duration,
+    /// Its id in the log.
+    pub(crate) request_id: Arc<str>,
+}
+
+/// The frame around a router.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    pub(crate) state: Arc<AppState>,
+    /// In which form the failure of the request at a path is told.
+    pub(crate) error_format: fn(&str) -> ErrorFormat,
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives the request an id, runs it, and turns its failure or panic into a problem document.
+/// Gives the request an id, runs it, and tells its failure or panic in the form of its protocol.
 ///
 /// Logged are the method, the route's pattern, the status and the time: no path, query, header or
 /// body, so neither inputs nor keys can be in a log.
 pub(crate) async fn request(
-    State(state): State<Arc<AppState>>,
+    State(Frame {
+        state,
+        error_format,
+    }): State<Frame>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let arrived = state.clock.monotonic();
-    let request_id = state.ids.next(state.clock.now_unix_ms());
-    request.extensions_mut().insert(RequestContext { arrived });
+    let request_id: Arc<str> = state.ids.next(state.clock.now_unix_ms()).into();
+    request.extensions_mut().insert(RequestContext {
+        arrived,
+        request_id: Arc::clone(&request_id),
+    });
+    let error_format = error_format(request.uri().path());
     let method = request.method().clone();
     let route = request
         .extensions()
@@ -43,12 +61,16 @@ pub(crate) async fn request(
         state.metering.count_panic();
         error.into_response()
     });
-    let mut response = problem::render(response, &request_id);
+    let mut response = problem::render(response, &request_id, error_format);
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let elapsed = state.clock.monotonic().saturating_sub(arrived);
-    let status = response.status();
+    // A failure of gRPC has the status 200 on the wire; counted and logged is what it means.
+    let status = response
+        .extensions()
+        .get::<MeantStatus>()
+        .map_or(response.status(), |meant| meant.0);
     state
         .metering
         .count_response(&route, &method, status.as_u16(), elapsed);
@@ -57,18 +79,23 @@ pub(crate) async fn request(
     let duration_ms = elapsed.as_secs_f64() * 1e3;
     let status = status.as_u16();
     match status {
-        500.. => {
-            tracing::warn!(request.id = request_id, %method, route, status, duration_ms, caller, "request failed");
+        // Asking for what is not implemented is no failure of the server.
+        500 | 502.. => {
+            tracing::warn!(request.id = &*request_id, %method, route, status, duration_ms, caller, "request failed");
         }
-        400..=499 => {
-            tracing::info!(request.id = request_id, %method, route, status, duration_ms, caller, "request refused");
+        400..=499 | 501 => {
+            tracing::info!(request.id = &*request_id, %method, route, status, duration_ms, caller, "request refused");
         }
         _ => {
-            tracing::debug!(request.id = request_id, %method, route, status, duration_ms, caller, "request served");
+            tracing::debug!(request.id = &*request_id, %method, route, status, duration_ms, caller, "request served");
         }
     }
     response
 }
+
+/// The HTTP status of a failure that is told by other means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MeantStatus(pub(crate) StatusCode);
 
 /// Runs a handler; its panic becomes an error like any other, and the process lives on (REL-19).
 async fn caught(handler: impl Future<Output = Response>) -> Result<Response, ApiError> {
@@ -98,7 +125,7 @@ mod tests {
             .unwrap_err();
         let cause = error.cause.as_ref().unwrap().to_string();
         assert_eq!(cause, "a handler panicked: secret at /path");
-        let response = problem::render(error.into_response(), "the-id");
+        let response = problem::render(error.into_response(), "the-id", ErrorFormat::Problem);
         assert_eq!(response.status().as_u16(), 500);
         let body = to_bytes(response.into_body(), 10_000).await.unwrap();
         let text = String::from_utf8(body.to_vec()).unwrap();

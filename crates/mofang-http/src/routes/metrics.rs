@@ -95,7 +95,15 @@ fn write_serving(text: &mut String, serving: &ServingMetrics) {
             );
         }
     }
-    let histograms: [(&str, &str, Distribution); 4] = [
+    let histograms: [(&str, &str, Distribution); 6] = [
+        (
+            "answered_seconds",
+            "Requests that got an answer, of one item or several.",
+            |version| &version.answered_seconds,
+        ),
+        ("failed_seconds", "Requests that got an error.", |version| {
+            &version.failed_seconds
+        }),
         (
             "queue_seconds",
             "Waiting of items for their batch.",

@@ -23,8 +23,9 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::access::{Access, guarded};
-use crate::middleware::{request, security_headers};
-use crate::{AppState, openapi};
+use crate::middleware::{Frame, request, security_headers};
+use crate::problem::ErrorFormat;
+use crate::{AppState, openapi, protocols};
 
 /// What the interface answers with, for clients written in Rust.
 pub mod view {
@@ -49,16 +50,28 @@ pub mod view {
     pub use super::versions::import::ImportedView;
 }
 
+pub(crate) use self::health::readiness;
+
 /// Makes the router over the services.
 pub fn app(state: &Arc<AppState>) -> Router {
     let mut router = OpenApiRouter::with_openapi(openapi::base());
-    for (access, routes) in all() {
+    for (access, routes) in all().into_iter().chain(protocols::routes()) {
         router = router.routes(guarded(state, access, routes));
     }
     let (router, document) = router.split_for_parts();
     let text = serde_json::to_vec(&document).unwrap_or_default();
     state.openapi.get_or_init(|| text.into());
-    framed(state, router)
+    framed(
+        state,
+        router.fallback(protocols::nothing_here),
+        protocols::error_format,
+    )
+    .layer(map_response(security_headers))
+}
+
+/// Makes the router of the protocols over gRPC, which is served with [`crate::serve_http2`].
+pub fn grpc_app(state: &Arc<AppState>) -> Router {
+    protocols::open_inference::grpc::app(state)
 }
 
 /// Makes a router with the figures and the health of the server alone, without accounts: for a
@@ -69,14 +82,22 @@ pub fn metrics_app(state: &Arc<AppState>) -> Router {
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))
         .split_for_parts();
-    framed(state, router)
+    framed(state, router, |_| ErrorFormat::Problem).layer(map_response(security_headers))
 }
 
-fn framed(state: &Arc<AppState>, router: Router<Arc<AppState>>) -> Router {
+/// Puts around a router what happens to every request.
+pub(crate) fn framed(
+    state: &Arc<AppState>,
+    router: Router<Arc<AppState>>,
+    error_format: fn(&str) -> ErrorFormat,
+) -> Router {
+    let frame = Frame {
+        state: Arc::clone(state),
+        error_format,
+    };
     router
         .with_state(Arc::clone(state))
-        .layer(from_fn_with_state(Arc::clone(state), request))
-        .layer(map_response(security_headers))
+        .layer(from_fn_with_state(frame, request))
 }
 
 fn all() -> Vec<(Access, UtoipaMethodRouter<Arc<AppState>>)> {

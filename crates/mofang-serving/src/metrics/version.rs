@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use mofang_types::{Coded as _, ErrorCode, ModelName};
+use mofang_types::{Clock, Coded as _, ErrorCode, ModelName, UnixMillis};
 use parking_lot::Mutex;
 
 use super::histogram::{Histogram, HistogramSnapshot};
@@ -31,6 +31,12 @@ pub struct VersionMetricsSnapshot {
     pub dropped_unrun: u64,
     /// Items that are inside now.
     pub pending: u64,
+    /// When a request was last answered; zero before the first.
+    pub last_answer_unix_ms: UnixMillis,
+    /// How long requests took that got an answer; each has one item or several.
+    pub answered_seconds: HistogramSnapshot,
+    /// How long requests took that got an error.
+    pub failed_seconds: HistogramSnapshot,
     /// How long items waited for their batch.
     pub queue_seconds: HistogramSnapshot,
     /// How long preparing an item took, waiting for a place included.
@@ -52,6 +58,9 @@ pub(crate) struct VersionMetrics {
     cancelled: AtomicU64,
     dropped_unrun: AtomicU64,
     pending: AtomicU64,
+    last_answer_unix_ms: AtomicI64,
+    answered: Histogram,
+    failed: Histogram,
     queue: Histogram,
     prepare: Histogram,
     infer: Histogram,
@@ -69,6 +78,9 @@ impl VersionMetrics {
             cancelled: AtomicU64::new(0),
             dropped_unrun: AtomicU64::new(0),
             pending: AtomicU64::new(0),
+            last_answer_unix_ms: AtomicI64::new(0),
+            answered: Histogram::of_durations(),
+            failed: Histogram::of_durations(),
             queue: Histogram::of_durations(),
             prepare: Histogram::of_durations(),
             infer: Histogram::of_durations(),
@@ -93,8 +105,8 @@ impl VersionMetrics {
         self.dropped_unrun.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn add_failure(&self, code: ErrorCode) {
-        *self.failures.lock().entry(code.as_str()).or_insert(0) += 1;
+    fn add_failures(&self, code: ErrorCode, items: u64) {
+        *self.failures.lock().entry(code.as_str()).or_insert(0) += items;
     }
 
     pub(crate) fn snapshot(&self) -> VersionMetricsSnapshot {
@@ -107,6 +119,9 @@ impl VersionMetrics {
             cancelled: self.cancelled.load(Ordering::Relaxed),
             dropped_unrun: self.dropped_unrun.load(Ordering::Relaxed),
             pending: self.pending.load(Ordering::Relaxed),
+            last_answer_unix_ms: self.last_answer_unix_ms.load(Ordering::Relaxed),
+            answered_seconds: self.answered.snapshot(),
+            failed_seconds: self.failed.snapshot(),
             queue_seconds: self.queue.snapshot(),
             prepare_seconds: self.prepare.snapshot(),
             infer_seconds: self.infer.snapshot(),
@@ -115,40 +130,59 @@ impl VersionMetrics {
     }
 }
 
-/// Counts one item from its arrival to its end; dropped without an end, it was cancelled.
+/// Counts one request from its arrival to its end; dropped without an end, it was cancelled.
 #[derive(Debug)]
 pub(crate) struct RequestMeter {
     metrics: Arc<VersionMetrics>,
+    items: u64,
+    started: Duration,
     ended: bool,
 }
 
 impl RequestMeter {
-    pub(crate) fn start(metrics: Arc<VersionMetrics>) -> Self {
-        metrics.requests.fetch_add(1, Ordering::Relaxed);
-        metrics.pending.fetch_add(1, Ordering::Relaxed);
+    /// A request of that many items comes in.
+    pub(crate) fn start(metrics: Arc<VersionMetrics>, items: usize, clock: &dyn Clock) -> Self {
+        let items = items as u64;
+        metrics.requests.fetch_add(items, Ordering::Relaxed);
+        metrics.pending.fetch_add(items, Ordering::Relaxed);
         Self {
             metrics,
+            items,
+            started: clock.monotonic(),
             ended: false,
         }
     }
 
-    /// The item has its answer.
-    pub(crate) fn end<T>(mut self, answer: &Result<T, ServingError>) {
+    /// The request has its answer.
+    pub(crate) fn end<T>(mut self, answer: &Result<T, ServingError>, clock: &dyn Clock) {
         self.ended = true;
+        let metrics = &self.metrics;
+        let took = clock.monotonic().saturating_sub(self.started);
         match answer {
             Ok(_) => {
-                self.metrics.successes.fetch_add(1, Ordering::Relaxed);
+                metrics.successes.fetch_add(self.items, Ordering::Relaxed);
+                metrics.answered.add_duration(took);
+                metrics
+                    .last_answer_unix_ms
+                    .store(clock.now_unix_ms(), Ordering::Relaxed);
             }
-            Err(error) => self.metrics.add_failure(error.code()),
+            Err(error) => {
+                metrics.failed.add_duration(took);
+                metrics.add_failures(error.code(), self.items);
+            }
         }
     }
 }
 
 impl Drop for RequestMeter {
     fn drop(&mut self) {
-        self.metrics.pending.fetch_sub(1, Ordering::Relaxed);
+        self.metrics
+            .pending
+            .fetch_sub(self.items, Ordering::Relaxed);
         if !self.ended {
-            self.metrics.cancelled.fetch_add(1, Ordering::Relaxed);
+            self.metrics
+                .cancelled
+                .fetch_add(self.items, Ordering::Relaxed);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What the pool's lock guards: the slots, and who goes first when room is needed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mofang_types::ModelName;
 use tokio::sync::watch;
 
 use super::{LoadOutcome, LoadedVersion};
@@ -20,6 +21,7 @@ pub(super) enum Slot {
 
 #[derive(Debug)]
 struct Place {
+    model: ModelName,
     slot: Slot,
     /// The turn in which it was last asked for.
     used: u64,
@@ -29,6 +31,8 @@ struct Place {
 #[derive(Debug, Default)]
 pub(super) struct PoolState {
     places: HashMap<String, Place>,
+    /// Models that somebody unloaded on purpose: nothing of theirs is loaded.
+    unloaded: HashSet<ModelName>,
     turn: u64,
     closed: bool,
 }
@@ -51,12 +55,14 @@ impl PoolState {
     pub(super) fn begin(
         &mut self,
         version_id: &str,
+        model: &ModelName,
         outcome: watch::Receiver<Option<LoadOutcome>>,
     ) {
         self.turn += 1;
         self.places.insert(
             version_id.to_owned(),
             Place {
+                model: model.clone(),
                 slot: Slot::Loading(outcome),
                 used: self.turn,
             },
@@ -87,6 +93,7 @@ impl PoolState {
     /// Takes out nothing when that is not enough.
     pub(super) fn make_room(
         &mut self,
+        model: &ModelName,
         name: &str,
         size_bytes: u64,
         settings: &ServingSettings,
@@ -94,6 +101,7 @@ impl PoolState {
         if self.closed {
             return Err(ServingError::Closing);
         }
+        self.check_allowed(model)?;
         let budget_bytes = settings.memory_budget_bytes;
         if size_bytes > budget_bytes {
             return Err(ServingError::TooLarge {
@@ -141,10 +149,35 @@ impl PoolState {
     /// Takes out everything that is loaded, and admits nothing from now on.
     pub(super) fn close(&mut self) -> Vec<Arc<LoadedVersion>> {
         self.closed = true;
+        self.take_ready(|_| true)
+    }
+
+    /// Takes out what is loaded of a model, and admits nothing of it until [`Self::allow`].
+    pub(super) fn unload(&mut self, model: &ModelName) -> Vec<Arc<LoadedVersion>> {
+        self.unloaded.insert(model.clone());
+        self.take_ready(|place| place.model == *model)
+    }
+
+    /// Admits the model again.
+    pub(super) fn allow(&mut self, model: &ModelName) {
+        self.unloaded.remove(model);
+    }
+
+    /// Whether the model may be loaded.
+    pub(super) fn check_allowed(&self, model: &ModelName) -> Result<(), ServingError> {
+        if self.unloaded.contains(model) {
+            return Err(ServingError::Unloaded {
+                model: model.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn take_ready(&mut self, wanted: impl Fn(&Place) -> bool) -> Vec<Arc<LoadedVersion>> {
         let ready: Vec<String> = self
             .places
             .iter()
-            .filter(|(_, place)| matches!(place.slot, Slot::Ready(_)))
+            .filter(|(_, place)| matches!(place.slot, Slot::Ready(_)) && wanted(place))
             .map(|(id, _)| id.clone())
             .collect();
         ready

@@ -122,6 +122,27 @@ fn a_full_queue_refuses_with_a_time_to_come_back() {
 }
 
 #[test]
+fn the_items_of_one_request_go_in_together_or_not_at_all() {
+    let model = Arc::new(Doubler::default());
+    let (queue, first) = busy_queue(&model, &settings(), Arc::new(SystemClock::new()));
+    let items = |count: u8| (0..count).map(|i| item(f32::from(i))).collect::<Vec<_>>();
+    let waiting = queue.submit_all(items(5).into_iter(), later()).unwrap();
+    let error = queue.submit_all(items(4).into_iter(), later()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Overloaded);
+    assert_eq!(queue.waiting(), 5);
+    // More than there are places can never succeed.
+    let error = queue.submit_all(items(9).into_iter(), later()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidInput);
+    assert!(error.to_string().contains("8 places"), "{error}");
+    model.open();
+    row(first);
+    for (i, answer) in (0_u8..5).zip(waiting) {
+        assert_eq!(row(answer), vec![f32::from(i) * 2.0]);
+    }
+    assert_eq!(model.batches()[1..], [vec![0.0, 1.0, 2.0, 3.0], vec![4.0]]);
+}
+
+#[test]
 fn rel_6_an_item_whose_caller_left_is_never_computed_and_gives_up_its_place() {
     let model = Arc::new(Doubler::default());
     let (queue, first) = busy_queue(&model, &settings(), Arc::new(SystemClock::new()));

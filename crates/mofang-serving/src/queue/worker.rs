@@ -74,7 +74,7 @@ fn take(shared: &Shared, state: &mut State) -> Vec<Entry> {
 }
 
 /// Computes a batch and answers its callers.
-fn compute(shared: &Shared, batch: Vec<Entry>) {
+fn compute(shared: &Shared, mut batch: Vec<Entry>) {
     let started = shared.clock.monotonic();
     for entry in &batch {
         shared
@@ -82,7 +82,7 @@ fn compute(shared: &Shared, batch: Vec<Entry>) {
             .add_queued(started.saturating_sub(entry.arrived));
     }
     let size = batch.len();
-    let outcome = infer(shared, &batch);
+    let outcome = infer(shared, &mut batch);
     let computed = shared.clock.monotonic().saturating_sub(started);
     shared.metrics.add_batch(size, computed);
     match outcome {
@@ -115,9 +115,9 @@ fn compute(shared: &Shared, batch: Vec<Entry>) {
 }
 
 /// Computes one item of a batch that failed.
-fn compute_alone(shared: &Shared, entry: Entry) {
+fn compute_alone(shared: &Shared, mut entry: Entry) {
     let started = shared.clock.monotonic();
-    let outcome = infer(shared, std::slice::from_ref(&entry));
+    let outcome = infer(shared, std::slice::from_mut(&mut entry));
     let computed = shared.clock.monotonic().saturating_sub(started);
     shared.metrics.add_batch(1, computed);
     match outcome.map(|rows| rows.into_iter().next()) {
@@ -139,7 +139,8 @@ fn answer(entry: Entry, row: Vec<f32>, started: Duration, computed: Duration, ba
 }
 
 /// One row of outputs per entry. The unwind boundary of models (TRUST REL-19).
-fn infer(shared: &Shared, batch: &[Entry]) -> Result<Vec<Vec<f32>>, ServingError> {
+fn infer(shared: &Shared, batch: &mut [Entry]) -> Result<Vec<Vec<f32>>, ServingError> {
+    let count = batch.len();
     let output = catch_unwind(AssertUnwindSafe(|| {
         let input = batch_tensor(batch).map_err(ServingError::refused)?;
         shared.model.infer(&input).map_err(ServingError::Refused)
@@ -149,7 +150,7 @@ fn infer(shared: &Shared, batch: &[Entry]) -> Result<Vec<Vec<f32>>, ServingError
         message: panic_message(panic.as_ref()),
     })??;
     match output.shape().split_first() {
-        Some((count, rest)) if *count == batch.len() => {
+        Some((rows, rest)) if *rows == count => {
             let width: usize = rest.iter().product();
             if width == 0 {
                 return Err(wrong_output(shared, output.shape()));
@@ -164,14 +165,20 @@ fn infer(shared: &Shared, batch: &[Entry]) -> Result<Vec<Vec<f32>>, ServingError
     }
 }
 
-/// `[d…] × n → [n, d…]`.
-fn batch_tensor(batch: &[Entry]) -> Result<Tensor, mofang_types::TensorShapeError> {
+/// `[d…] × n → [n, d…]`. An item alone is its own batch: its values are taken, not copied, because
+/// nothing is computed again after it.
+fn batch_tensor(batch: &mut [Entry]) -> Result<Tensor, mofang_types::TensorShapeError> {
     let mut shape = vec![batch.len()];
+    if let [alone] = batch {
+        let input = std::mem::take(&mut alone.input);
+        shape.extend_from_slice(input.shape());
+        return Tensor::new(shape, input.into_data());
+    }
     let mut data = Vec::with_capacity(batch.iter().map(|entry| entry.input.data().len()).sum());
     if let Some(first) = batch.first() {
         shape.extend_from_slice(first.input.shape());
     }
-    for entry in batch {
+    for entry in batch.iter() {
         data.extend_from_slice(entry.input.data());
     }
     Tensor::new(shape, data)

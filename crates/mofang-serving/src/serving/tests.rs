@@ -198,3 +198,85 @@ async fn a_drain_that_runs_out_of_time_refuses_what_waits() {
     source.model.open();
     running.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn the_examples_of_one_call_are_computed_together_and_counted_once() {
+    let (serving, source) = serving();
+    let examples = vec![item(1.0), item(2.0), item(3.0)];
+    let outcome = serving
+        .infer(&reference("m@1"), examples, None)
+        .await
+        .unwrap();
+    assert_eq!(outcome.rows, [[2.0], [4.0], [6.0]]);
+    assert_eq!(outcome.version, 1);
+    assert_eq!(source.model.batches(), [vec![1.0, 2.0, 3.0]]);
+    let version = &serving.snapshot().versions[0];
+    assert_eq!((version.requests, version.successes), (3, 3));
+    assert_eq!(version.answered_seconds.count, 1);
+    assert!(version.last_answer_unix_ms > 0);
+}
+
+#[tokio::test]
+async fn one_bad_example_fails_its_call_and_no_other() {
+    let (serving, source) = serving();
+    let bad = vec![item(1.0), item(f32::NAN)];
+    let error = serving
+        .infer(&reference("m@1"), bad, None)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidInput);
+    assert!(source.model.computed().is_empty(), "it was computed");
+    let version = reference("m@1");
+    let good = serving.infer(&version, vec![item(1.0)], None);
+    assert_eq!(good.await.unwrap().rows, [[2.0]]);
+    let version = &serving.snapshot().versions[0];
+    assert_eq!(version.failed_seconds.count, 1);
+    assert_eq!(version.failures.get("invalid_input"), Some(&2));
+    assert_eq!((version.requests, version.pending), (3, 0));
+}
+
+#[tokio::test]
+async fn rel_8_a_call_ends_at_its_deadline_and_what_waits_is_not_computed() {
+    let (serving, source) = serving();
+    source.model.shut();
+    let first = tokio::spawn({
+        let serving = Arc::clone(&serving);
+        async move { predict(&serving, "m@1", tensor(1.0)).await }
+    });
+    wait_until_running(&source.model).await;
+    let version = reference("m@1");
+    let late = serving.infer(
+        &version,
+        vec![item(7.0), item(8.0)],
+        Some(Duration::from_millis(30)),
+    );
+    assert_eq!(late.await.unwrap_err().code(), ErrorCode::Timeout);
+    source.model.open();
+    first.await.unwrap().unwrap();
+    serving.drain(Duration::from_secs(5)).await;
+    assert_eq!(source.model.computed(), [1.0]);
+}
+
+#[tokio::test]
+async fn an_unloaded_model_is_refused_until_it_is_loaded_again() {
+    let (serving, source) = serving();
+    predict(&serving, "m@1", tensor(1.0)).await.unwrap();
+    predict(&serving, "m@2", tensor(1.0)).await.unwrap();
+    assert!(serving.check_ready(&reference("m@1")).is_ok());
+    let model = "m".parse().unwrap();
+    assert_eq!(serving.unload_model(&model), 2);
+    assert_eq!(serving.snapshot().loaded_versions, 0);
+    for name in ["m@1", "m@3"] {
+        let error = predict(&serving, name, tensor(1.0)).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Unavailable);
+        assert!(error.to_string().contains("load it"), "{error}");
+        assert!(serving.check_ready(&reference(name)).is_err());
+    }
+    let loads = source.loads.load(Ordering::SeqCst);
+    serving.load_model(&reference("m@2")).await.unwrap();
+    assert_eq!(source.loads.load(Ordering::SeqCst), loads + 1);
+    predict(&serving, "m@2", tensor(1.0)).await.unwrap();
+    assert!(serving.check_ready(&reference("m@1")).is_ok());
+    let missing = serving.load_model(&reference("m@100")).await.unwrap_err();
+    assert_eq!(missing.code(), ErrorCode::NotFound);
+}

@@ -20,7 +20,7 @@ use crate::data_dir::{read_text, write_private};
 use crate::exit::CodedResult as _;
 use crate::local::Local;
 use crate::run_record::RunRecord;
-use crate::server::{Server, bind};
+use crate::server::{Listeners, Server, bind};
 use crate::training::{self, Plan, Publish};
 use crate::{randomness, signals};
 
@@ -72,8 +72,11 @@ pub(crate) fn run(context: &Context, args: &QuickstartArgs) -> anyhow::Result<()
             &context.configuration,
             local.platform(),
             Arc::clone(&accounts),
-            listener,
-            None,
+            Listeners {
+                http: listener,
+                metrics: None,
+                grpc: None,
+            },
         )
     })?;
     let url = server.url();
@@ -174,14 +177,14 @@ fn listener(context: &Context) -> anyhow::Result<TcpListener> {
         .rsplit_once(':')
         .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)))
     else {
-        return bind(&wanted);
+        return bind(&wanted, "--listen");
     };
-    let taken = match bind(&wanted) {
+    let taken = match bind(&wanted, "--listen") {
         Ok(listener) => return Ok(listener),
         Err(error) => error,
     };
     for next in (1..=PORTS).filter_map(|step| port.checked_add(step)) {
-        if let Ok(listener) = bind(&format!("{host}:{next}")) {
+        if let Ok(listener) = bind(&format!("{host}:{next}"), "--listen") {
             context
                 .output
                 .note(&format!("port {port} is taken: using {next}"));

@@ -8,7 +8,7 @@ use clap::Args;
 use mofang_types::{Clock as _, SystemClock};
 
 use crate::context::Context;
-use crate::server::{Server, bind};
+use crate::server::{Listeners, Server, bind};
 use crate::signals;
 
 /// Where to serve.
@@ -17,6 +17,9 @@ pub(crate) struct ServeArgs {
     /// The address to listen on [default: 127.0.0.1:8080] [env: MOFANG_SERVE_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// An address for gRPC (Open Inference Protocol), which is not served without one [env: MOFANG_SERVE_GRPC_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    grpc_listen: Option<String>,
     /// A second address, for /metrics without a key [env: MOFANG_SERVE_METRICS_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
     metrics_listen: Option<String>,
@@ -26,6 +29,7 @@ impl ServeArgs {
     /// The settings that these flags give.
     pub(crate) fn flags(&self) -> Vec<(&'static str, Option<String>)> {
         vec![
+            ("serve.grpc_listen", self.grpc_listen.clone()),
             ("serve.listen", self.listen.clone()),
             ("serve.metrics_listen", self.metrics_listen.clone()),
         ]
@@ -39,10 +43,21 @@ pub(crate) fn run(context: &Context, _args: &ServeArgs) -> anyhow::Result<()> {
         .configuration
         .get("serve.listen")
         .unwrap_or_default();
-    let metrics_listen = context.configuration.get("serve.metrics_listen");
+    let optional = |key: &str, flag: &str| {
+        let address = context.configuration.get(key);
+        address.map(|address| bind(&address, flag)).transpose()
+    };
     let mut local = context.local()?;
-    let listener = bind(&listen)?;
-    let metrics_listener = metrics_listen.as_deref().map(bind).transpose()?;
+    let listeners = Listeners {
+        http: bind(&listen, "--listen")?,
+        metrics: optional("serve.metrics_listen", "--metrics-listen")?,
+        grpc: optional("serve.grpc_listen", "--grpc-listen")?,
+    };
+    let grpc_address = listeners
+        .grpc
+        .as_ref()
+        .map(std::net::TcpListener::local_addr)
+        .transpose()?;
     let accounts = std::sync::Arc::clone(local.accounts()?);
     let has_users = accounts.has_users();
     let server = local.wait(async {
@@ -50,8 +65,7 @@ pub(crate) fn run(context: &Context, _args: &ServeArgs) -> anyhow::Result<()> {
             &context.configuration,
             local.platform(),
             accounts,
-            listener,
-            metrics_listener,
+            listeners,
         )
     })?;
     let url = server.url();
@@ -65,6 +79,9 @@ pub(crate) fn run(context: &Context, _args: &ServeArgs) -> anyhow::Result<()> {
         "serving {} on {url} (API: {url}/docs); Ctrl-C ends it",
         local.layout().root().display()
     ));
+    if let Some(address) = grpc_address {
+        context.output.note(&format!("gRPC on {address}"));
+    }
     if !has_users {
         context.output.note(&format!(
             "there are no users yet; the first one becomes admin:\n  \

@@ -30,6 +30,7 @@ const OWN: &[(&str, Option<&str>)] = &[
     ("format", Some("text")),
     ("log.filter", None),
     ("log.format", Some("text")),
+    ("serve.grpc_listen", None),
     ("serve.listen", Some("127.0.0.1:8080")),
     ("serve.metrics_listen", None),
     ("server", None),

@@ -1,18 +1,16 @@
 //! The forms in which inputs come: tensors as JSON or bytes, images raw or as a form.
 
-use std::fmt;
-
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use mofang_data::RawExample;
 use mofang_types::{DType, ErrorCode, Tensor};
-use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::ApiError;
 use crate::body::{form, refused_form};
 use crate::extract::{media_type, parse_json};
+use crate::nested::Nested;
 
 /// What the body asked for.
 #[derive(Debug)]
@@ -60,19 +58,21 @@ pub(crate) struct TensorBody {
     data: Nested,
 }
 
-/// Values with the shape of their nesting.
-#[derive(Debug, Default, PartialEq)]
-struct Nested {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
 impl TensorBody {
     fn into_example(self) -> Result<RawExample, ApiError> {
         match self.dtype {
             None | Some(DType::F32) => {}
         }
-        let Nested { shape, values } = self.data;
+        let Nested {
+            shape,
+            values,
+            facts,
+        } = self.data;
+        if facts.has_booleans {
+            return Err(ApiError::invalid(
+                "true or false stands in the data where a number has to",
+            ));
+        }
         let is_flat = shape.len() == 1;
         let shape = match self.shape {
             Some(declared) if is_flat || declared == shape => declared,
@@ -189,130 +189,9 @@ async fn read_form(
     Ok(inputs)
 }
 
-impl<'de> Deserialize<'de> for Nested {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut nested = Self::default();
-        let level = Level {
-            depth: 0,
-            nested: &mut nested,
-        };
-        serde::de::DeserializeSeed::deserialize(level, deserializer)?;
-        Ok(nested)
-    }
-}
-
-/// Most dimensions of nested data.
-const DEPTH_MAX: usize = 8;
-
-/// Reads a number or a list at `depth` into the values.
-struct Level<'a> {
-    depth: usize,
-    nested: &'a mut Nested,
-}
-
-impl<'de> serde::de::DeserializeSeed<'de> for Level<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Level<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("numbers in lists of equal length")
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "inputs are f32; too large ones become infinite and are refused as such"
-    )]
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
-        // Depth 0 would be a bare number in place of a list; a number beside lists is uneven.
-        if self.depth == 0 || self.depth != self.nested.shape.len() {
-            return Err(E::custom("a number stands where a list has to"));
-        }
-        self.nested.values.push(value as f32);
-        Ok(())
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "inputs are f32")]
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
-        self.visit_f64(value as f64)
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "inputs are f32")]
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
-        self.visit_f64(value as f64)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let depth = self.depth;
-        if depth >= DEPTH_MAX {
-            return Err(A::Error::custom("the lists are nested too deeply"));
-        }
-        // The first list at each depth decides how long all at this depth are.
-        let is_first = self.nested.shape.len() == depth;
-        if is_first {
-            if !self.nested.values.is_empty() {
-                return Err(A::Error::custom("a list stands where a number has to"));
-            }
-            self.nested.shape.push(0);
-        }
-        let mut length = 0;
-        while list
-            .next_element_seed(Level {
-                depth: depth + 1,
-                nested: self.nested,
-            })?
-            .is_some()
-        {
-            length += 1;
-        }
-        match self.nested.shape.get_mut(depth) {
-            Some(size) if is_first => *size = length,
-            Some(size) if *size == length => {}
-            _ => return Err(A::Error::custom("the lists of one depth differ in length")),
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn nested(text: &str) -> Result<(Vec<usize>, usize), serde_json::Error> {
-        serde_json::from_str::<Nested>(text).map(|nested| (nested.shape, nested.values.len()))
-    }
-
-    #[test]
-    fn data_are_flat_or_nested() {
-        assert_eq!(nested("[1, 2.5, -3]").unwrap(), (vec![3], 3));
-        assert_eq!(nested("[[1, 2], [3, 4], [5, 6]]").unwrap(), (vec![3, 2], 6));
-        assert_eq!(nested("[[[1]], [[2]]]").unwrap(), (vec![2, 1, 1], 2));
-        assert_eq!(nested("[]").unwrap(), (vec![0], 0));
-    }
-
-    #[test]
-    fn uneven_and_strange_data_are_refused() {
-        for text in [
-            "[[1, 2], [3]]",
-            "[1, [2]]",
-            "[[1], 2]",
-            "[[1], [[2]]]",
-            "[\"NaN\"]",
-            "[null]",
-            "[NaN]",
-            "7",
-            "{}",
-            "[[[[[[[[[[1]]]]]]]]]]",
-        ] {
-            assert!(nested(text).is_err(), "{text} was accepted");
-        }
-    }
 
     #[test]
     fn one_input_and_several_are_told_apart() {

@@ -1,6 +1,5 @@
 //! `POST /v1/models/{reference}/predict`.
 
-mod deadline;
 mod input;
 mod view;
 
@@ -10,21 +9,17 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
-use futures::future::join_all;
-use mofang_data::RawExample;
-use mofang_serving::PredictOptions;
-use mofang_types::{ErrorCode, ModelReference, Selector};
+use mofang_types::{ErrorCode, ModelReference};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use self::deadline::remaining;
 use self::input::{PredictBody, read_inputs};
 pub use self::view::{InputError, PredictView, PredictionView, TimingView};
 use crate::auth::Caller;
-use crate::body::read_body;
+use crate::call::ModelCall;
 use crate::extract::{ApiPath, ApiQuery};
 use crate::middleware::RequestContext;
-use crate::{ApiError, AppState};
+use crate::{ApiError, AppState, deadline};
 
 /// What may be asked for in the query.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -61,23 +56,11 @@ pub(crate) async fn predict(
     body: Body,
 ) -> Result<Json<PredictView>, ApiError> {
     let reference: ModelReference = reference.parse()?;
-    let settings = &state.settings;
-    // Before the body is read: an unknown model costs nothing.
-    let route = state.registry.resolve(&reference)?;
-    // From here on every input goes to the same version, wherever the alias moves meanwhile.
-    let pinned = ModelReference {
-        model: route.model.clone(),
-        selector: Selector::Version(route.number),
-    };
-    let body = read_body(
-        &headers,
-        body,
-        settings.body_limit_bytes,
-        settings.body_timeout(),
-    )
-    .await?;
+    let limit = deadline::from_headers(&headers)?;
+    let call = ModelCall::begin(&state, &caller, &context, &reference, limit)?;
+    let body = call.read_body(&headers, body).await?;
     let example_shape = async || -> Result<Vec<usize>, ApiError> {
-        let predictor = state.serving.predictor(&pinned).await?;
+        let predictor = call.predictor().await?;
         predictor
             .manifest()
             .signature
@@ -91,47 +74,12 @@ pub(crate) async fn predict(
                 )
             })
     };
-    let inputs = read_inputs(&headers, body, example_shape, settings.inputs_max).await?;
-    let elapsed = state.clock.monotonic().saturating_sub(context.arrived);
-    let options = PredictOptions {
-        top_k: query.top_k.or(inputs.top_k),
-        deadline: remaining(&headers, elapsed)?,
-    };
-    if options.top_k == Some(0) {
-        return Err(ApiError::invalid("top_k has to be at least 1"));
-    }
-    let one = async |input: Result<RawExample, ApiError>| -> Result<_, ApiError> {
-        Ok(state.serving.predict(&pinned, input?, options).await?)
-    };
-    let mut results = if inputs.examples.len() == 1 {
-        let mut results = Vec::with_capacity(1);
-        for input in inputs.examples {
-            results.push(one(input).await);
-        }
-        results
-    } else {
-        join_all(inputs.examples.into_iter().map(one)).await
-    };
-    let failed = results.iter().filter(|result| result.is_err()).count();
-    state.metering.count_usage(
-        caller.label(),
-        route.model.as_str(),
-        route.number,
-        results.len(),
-        failed,
-    );
-    // Nothing was predicted, and not because of the inputs: that is the server's answer, not theirs.
-    if failed == results.len()
-        && let Some(index) = results.iter().position(|result| {
-            results.len() == 1 || matches!(result, Err(error) if !error.is_about_the_input())
-        })
-        && let Err(error) = results.swap_remove(index)
-    {
-        return Err(error);
-    }
+    let inputs = read_inputs(&headers, body, example_shape, call.inputs_max()).await?;
+    let top_k = query.top_k.or(inputs.top_k);
+    let results = call.predict(inputs.examples, top_k).await?;
     Ok(Json(PredictView::new(
-        route.model.as_str(),
-        route.number,
+        call.route().model.as_str(),
+        call.route().number,
         results,
     )))
 }

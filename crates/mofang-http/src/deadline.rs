@@ -7,11 +7,8 @@ use mofang_types::ErrorCode;
 
 use crate::ApiError;
 
-/// What is left of the caller's deadline after `elapsed`; `None` when it named none.
-pub(super) fn remaining(
-    headers: &HeaderMap,
-    elapsed: Duration,
-) -> Result<Option<Duration>, ApiError> {
+/// The caller's limit, from the arrival of the request; `None` when it named none.
+pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Option<Duration>, ApiError> {
     let Some(value) = headers.get("x-request-timeout-ms") else {
         return Ok(None);
     };
@@ -20,12 +17,16 @@ pub(super) fn remaining(
         .ok()
         .and_then(|text| text.parse::<u64>().ok())
         .filter(|milliseconds| *milliseconds > 0)
-        .map(Duration::from_millis)
-        .ok_or_else(|| {
-            ApiError::invalid("X-Request-Timeout-Ms has to be a number of milliseconds from 1")
-        })?;
+        .map(Duration::from_millis);
+    limit.map(Some).ok_or_else(|| {
+        ApiError::invalid("X-Request-Timeout-Ms has to be a number of milliseconds from 1")
+    })
+}
+
+/// What is left of the caller's limit after `elapsed`.
+pub(crate) fn remaining(limit: Duration, elapsed: Duration) -> Result<Duration, ApiError> {
     match limit.checked_sub(elapsed) {
-        Some(rest) if !rest.is_zero() => Ok(Some(rest)),
+        Some(rest) if !rest.is_zero() => Ok(rest),
         _ => Err(ApiError::new(
             ErrorCode::Timeout,
             format!(
@@ -43,19 +44,16 @@ mod tests {
     #[test]
     fn a_deadline_counts_from_the_arrival() {
         let mut headers = HeaderMap::new();
-        let rest =
-            |headers: &HeaderMap, elapsed| remaining(headers, Duration::from_millis(elapsed));
-        assert_eq!(rest(&headers, 5).unwrap(), None);
+        assert_eq!(from_headers(&headers).unwrap(), None);
         headers.insert("x-request-timeout-ms", "20".parse().unwrap());
-        assert_eq!(rest(&headers, 5).unwrap(), Some(Duration::from_millis(15)));
-        assert_eq!(rest(&headers, 20).unwrap_err().code(), "timeout");
+        let limit = from_headers(&headers).unwrap().unwrap();
+        let rest = |elapsed| remaining(limit, Duration::from_millis(elapsed));
+        assert_eq!(rest(5).unwrap(), Duration::from_millis(15));
+        assert_eq!(rest(20).unwrap_err().code(), "timeout");
         for text in ["0", "-1", "soon", "1.5"] {
             headers.insert("x-request-timeout-ms", text.parse().unwrap());
-            assert_eq!(
-                rest(&headers, 0).unwrap_err().code(),
-                "invalid_input",
-                "{text}"
-            );
+            let error = from_headers(&headers).unwrap_err();
+            assert_eq!(error.code(), "invalid_input", "{text}");
         }
     }
 }
