@@ -209,6 +209,17 @@ impl Network {
         visitor.collected
     }
 
+    /// Gives parameters and buffers the values that `take` has for their names, and leaves the others
+    /// as they are. Values of another length are ignored. Nothing old is read: a network of a hundred
+    /// megabytes is filled as fast as they are moved.
+    pub(crate) fn replace_values(self, take: &mut dyn FnMut(&str) -> Option<Vec<f32>>) -> Self {
+        let mut mapper = Replacements {
+            path: NamePath::default(),
+            take,
+        };
+        self.map(&mut mapper)
+    }
+
     /// Changes parameters and buffers: `change` is given each one's description and old values and
     /// gives the new ones, or `None` to leave it as it is. New values of another length are ignored.
     ///
@@ -290,6 +301,42 @@ impl ModuleVisitor for Values<'_> {
     }
 }
 
+struct Replacements<'a> {
+    path: NamePath,
+    take: &'a mut dyn FnMut(&str) -> Option<Vec<f32>>,
+}
+
+impl ModuleMapper for Replacements<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let values = (self.take)(&self.path.name());
+        with_values(param, values)
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, name: &str, container_type: &str) {
+        self.path.exit(name, container_type);
+    }
+}
+
+/// The parameter with these values, when there are as many as it has.
+fn with_values<const D: usize>(
+    param: Param<Tensor<D>>,
+    values: Option<Vec<f32>>,
+) -> Param<Tensor<D>> {
+    let shape = param.dims();
+    match values {
+        Some(values) if values.len() == shape.iter().product::<usize>() => {
+            let (id, device) = (param.id, param.device());
+            let tensor = Tensor::from_data(TensorData::new(values, shape), &device);
+            param.transform_for_load(tensor, id)
+        }
+        Some(_) | None => param,
+    }
+}
+
 struct Changes<'a> {
     path: NamePath,
     change: &'a mut ValueChange<'a>,
@@ -306,14 +353,8 @@ impl ModuleMapper for Changes<'_> {
                 return param;
             }
         };
-        match (self.change)(&info, old.data()) {
-            Some(new) if new.len() == old.data().len() => {
-                let (id, device) = (param.id, param.device());
-                let tensor = Tensor::from_data(TensorData::new(new, param.dims()), &device);
-                param.transform_for_load(tensor, id)
-            }
-            Some(_) | None => param,
-        }
+        let new = (self.change)(&info, old.data());
+        with_values(param, new)
     }
 
     fn enter_module(&mut self, name: &str, container_type: &str) {

@@ -27,11 +27,10 @@ impl Network {
                 let counter = format!("{layer}{BATCH_COUNTER}");
                 encoded.insert(counter, (Dtype::I64, vec![], vec![0; 8]));
             }
-            let bytes = tensor
-                .data()
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect();
+            let mut bytes = Vec::with_capacity(tensor.data().len() * size_of::<f32>());
+            for value in tensor.data() {
+                bytes.extend_from_slice(&value.to_le_bytes());
+            }
             encoded.insert(name, (Dtype::F32, tensor.shape().to_vec(), bytes));
         }
         let mut views = Vec::with_capacity(encoded.len());

@@ -105,8 +105,8 @@ impl Network {
         if strictness == Strictness::Exact && !report.is_exact() {
             return Err(NnError::WeightsDoNotFit(report.to_string()));
         }
-        let network = self
-            .map_values(&mut |info, _| state.tensors.remove(&info.name).map(Tensor::into_data))?;
+        let network =
+            self.replace_values(&mut |name| state.tensors.remove(name).map(Tensor::into_data));
         Ok((network, report))
     }
 }

@@ -325,3 +325,52 @@ proptest! {
         read_everything(&archive(&[("a/data.pkl", &operations), ("a/data/0", &[0; 16])]));
     }
 }
+
+/// The next number of a small generator (xorshift, Marsaglia 2003).
+fn next(state: &mut u64) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    usize::try_from(*state >> 11).unwrap()
+}
+
+#[test]
+#[ignore = "long: a million changed files"]
+fn rel_33_a_million_changed_files_are_read_or_refused() {
+    let originals: Vec<Vec<u8>> = [
+        "types.pth",
+        "types_legacy.pth",
+        "checkpoint.pth",
+        "checkpoint_protocol4.pth",
+        "module.pth",
+        "module_legacy.pth",
+    ]
+    .map(file)
+    .to_vec();
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut read = 0_usize;
+    for round in 0..1_000_000 {
+        let mut bytes = originals[round % originals.len()].clone();
+        for _ in 0..=next(&mut state) % 6 {
+            let place = next(&mut state) % bytes.len();
+            match next(&mut state) % 5 {
+                0 => bytes[place] = u8::try_from(next(&mut state) % 256).unwrap(),
+                1 => bytes[place] ^= 1 << (next(&mut state) % 8),
+                2 => bytes[place] = [0, 0xFF, 0x7F, 0x80, b'.', b'('][next(&mut state) % 6],
+                3 => bytes.truncate(place.max(1)),
+                // A piece of the file at another place.
+                _ => {
+                    let from = next(&mut state) % bytes.len();
+                    let length = next(&mut state) % 64;
+                    let end = (from + length).min(bytes.len());
+                    let piece = bytes[from..end].to_vec();
+                    bytes.splice(place..place, piece);
+                }
+            }
+        }
+        read_everything(&bytes);
+        read += usize::from(SavedFile::open(&bytes).is_ok());
+    }
+    // Changes of values alone leave a file that can be read: most are not, some are.
+    assert!((1_000..900_000).contains(&read), "{read} were read");
+}
