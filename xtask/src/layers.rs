@@ -9,7 +9,7 @@ use crate::checks::cargo;
 /// its own row.
 const LAYERS: &[&[&str]] = &[
     &["mofang-types"],
-    &["mofang-data", "mofang-nn", "mofang-train"],
+    &["mofang-data", "mofang-kernels", "mofang-nn", "mofang-train"],
     &["mofang-runtime"],
     &["mofang-store", "mofang-artifacts"],
     &["mofang-registry", "mofang-accounts", "mofang-serving"],

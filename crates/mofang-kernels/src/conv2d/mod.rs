@@ -1,0 +1,203 @@
+//! Two-dimensional convolution (cross-correlation, as `torch.nn.functional.conv2d`): dense, strided,
+//! padded, dilated, grouped, depthwise.
+//!
+//! `output[n, o, y, x] = bias[o] + Σ weight[o, c, i, j] · input[n, g(o) + c, y·s + i·d - p, x·s + j·d - p]`
+//!
+//! A convolution is a product of the weights and a matrix that has a row for each (channel, tap) and
+//! a column for each pixel of the output. That matrix is never built whole: the columns of one tile are
+//! gathered from the padded image into the first-level cache, multiplied with all weights, and forgotten
+//! (implicit im2col: Chetlur et al. 2014, <https://arxiv.org/abs/1410.0759>). The gradient by the input
+//! is the same operation on the output's gradient, once for each phase of the stride; the gradient by
+//! the weights multiplies the same columns with the output's gradient.
+//!
+//! Sums are split by the geometry alone, never by threads, so that results do not depend on their
+//! number.
+
+mod depthwise;
+mod gather;
+mod geometry;
+mod product;
+mod weight_gradient;
+
+use rayon::prelude::*;
+
+pub use geometry::{Conv2dGeometry, Conv2dWindows};
+
+use crate::activation::clamp;
+use crate::error::check_length;
+use crate::{Activation, KernelError};
+use gather::{Gather, OutputGrid};
+use product::{PackedWeights, Product};
+
+/// The convolution, bias and activation included.
+///
+/// `input` is `[batch, channels_in, height, width]`, `weight` is
+/// `[channels_out, channels_in / groups, kernel height, kernel width]`, `bias` is `[channels_out]`,
+/// `output` is `[batch, channels_out, output height, output width]`.
+///
+/// # Errors
+/// When a slice has another length than its shape says.
+pub fn forward(
+    geometry: &Conv2dGeometry,
+    input: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    activation: Activation,
+    output: &mut [f32],
+) -> Result<(), KernelError> {
+    geometry.check_lengths(input, weight, output)?;
+    if let Some(bias) = bias {
+        check_length("bias", bias, geometry.channels_out)?;
+    }
+    if input.is_empty() || output.is_empty() {
+        let pixels = geometry.output()[0] * geometry.output()[1];
+        for (plane, output) in output.chunks_exact_mut(pixels.max(1)).enumerate() {
+            let value = bias.map_or(0.0, |bias| bias[plane % geometry.channels_out]);
+            output.fill(clamp(value, activation.bounds()));
+        }
+        return Ok(());
+    }
+    let gather = Gather::of_output(geometry);
+    let grid = OutputGrid::whole(geometry.output());
+    if geometry.is_depthwise() {
+        depthwise::apply(
+            geometry.batch,
+            geometry.channels_in,
+            &gather,
+            &grid,
+            |channel, tap| weight[channel * gather.taps.len() + tap],
+            bias,
+            activation,
+            input,
+            output,
+        );
+        return Ok(());
+    }
+    let taps = gather.taps.len();
+    let depth = geometry.group_in() * taps;
+    let rows = geometry.group_out();
+    let weights = PackedWeights::new(geometry.groups, rows, depth, |group, row, step| {
+        weight[(group * rows + row) * depth + step]
+    });
+    let product = Product {
+        batch: geometry.batch,
+        gather: &gather,
+        grid,
+        weights: &weights,
+        channels: geometry.group_in(),
+        bias,
+        activation,
+    };
+    product.run(input, output);
+    Ok(())
+}
+
+/// The gradient by the input, `[batch, channels_in, height, width]`.
+///
+/// # Errors
+/// When a slice has another length than its shape says.
+pub fn input_gradient(
+    geometry: &Conv2dGeometry,
+    weight: &[f32],
+    output_gradient: &[f32],
+    input_gradient: &mut [f32],
+) -> Result<(), KernelError> {
+    geometry.check_lengths(input_gradient, weight, output_gradient)?;
+    if input_gradient.is_empty() || output_gradient.is_empty() {
+        input_gradient.fill(0.0);
+        return Ok(());
+    }
+    let [kernel_height, kernel_width] = geometry.kernel;
+    let kernel = kernel_height * kernel_width;
+    let (rows, channels) = (geometry.group_in(), geometry.group_out());
+    for phase in Gather::of_input(geometry) {
+        let (gather, grid, kept) = phase;
+        if geometry.is_depthwise() {
+            depthwise::apply(
+                geometry.batch,
+                geometry.channels_in,
+                &gather,
+                &grid,
+                |channel, tap| weight[channel * kernel + kept[tap]],
+                None,
+                Activation::Identity,
+                output_gradient,
+                input_gradient,
+            );
+            continue;
+        }
+        let taps = kept.len();
+        let weights =
+            PackedWeights::new(geometry.groups, rows, channels * taps, |group, row, step| {
+                let (channel, tap) = (step / taps, step % taps);
+                weight[((group * channels + channel) * rows + row) * kernel + kept[tap]]
+            });
+        let product = Product {
+            batch: geometry.batch,
+            gather: &gather,
+            grid,
+            weights: &weights,
+            channels,
+            bias: None,
+            activation: Activation::Identity,
+        };
+        product.run(output_gradient, input_gradient);
+    }
+    Ok(())
+}
+
+/// The gradient by the weights,
+/// `[channels_out, channels_in / groups, kernel height, kernel width]`.
+///
+/// # Errors
+/// When a slice has another length than its shape says.
+pub fn weight_gradient(
+    geometry: &Conv2dGeometry,
+    input: &[f32],
+    output_gradient: &[f32],
+    weight_gradient: &mut [f32],
+) -> Result<(), KernelError> {
+    geometry.check_lengths(input, weight_gradient, output_gradient)?;
+    if input.is_empty() || output_gradient.is_empty() || weight_gradient.is_empty() {
+        weight_gradient.fill(0.0);
+        return Ok(());
+    }
+    let gather = Gather::of_output(geometry);
+    if geometry.is_depthwise() {
+        depthwise::weight_gradient(geometry, &gather, input, output_gradient, weight_gradient);
+    } else {
+        weight_gradient::run(geometry, &gather, input, output_gradient, weight_gradient);
+    }
+    Ok(())
+}
+
+/// The gradient by the bias, `[channels_out]`: the sum of each channel.
+///
+/// # Errors
+/// When a slice has another length than its shape says.
+pub fn bias_gradient(
+    geometry: &Conv2dGeometry,
+    output_gradient: &[f32],
+    bias_gradient: &mut [f32],
+) -> Result<(), KernelError> {
+    check_length("the output's gradient", output_gradient, geometry.output_length())?;
+    check_length("the bias's gradient", bias_gradient, geometry.channels_out)?;
+    let pixels = geometry.output()[0] * geometry.output()[1];
+    let channels = geometry.channels_out;
+    bias_gradient
+        .par_iter_mut()
+        .enumerate()
+        .for_each(|(channel, sum)| {
+            let planes = (0..geometry.batch).map(|image| {
+                let start = (image * channels + channel) * pixels;
+                crate::sums::sum(&output_gradient[start..start + pixels])
+            });
+            *sum = narrow(planes.sum());
+        });
+    Ok(())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "gradients are f32")]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}

@@ -1,0 +1,94 @@
+//! Sums of slices in a fixed order: in lanes, so that they are vector instructions, and in blocks, so
+//! that rounding errors do not grow with the length.
+
+use crate::simd::multiversioned;
+
+/// Values that are summed in single precision before they go into the sum in double precision.
+const BLOCK: usize = 1024;
+
+/// Sums that run side by side.
+const LANES: usize = 32;
+
+multiversioned! {
+    /// `Σ x`
+    pub(crate) fn sum(values: &[f32]) -> f64 {
+        blocks(values, values, |sum, value, _| sum + value)
+    }
+}
+
+multiversioned! {
+    /// `Σ (x - centre)²`
+    pub(crate) fn sum_of_squares(values: &[f32], centre: f32) -> f64 {
+        blocks(values, values, |sum, value, _| {
+            let distance = value - centre;
+            sum + distance * distance
+        })
+    }
+}
+
+multiversioned! {
+    /// `Σ x · y` over as many values as the shorter one has
+    pub(crate) fn dot(left: &[f32], right: &[f32]) -> f64 {
+        let length = left.len().min(right.len());
+        blocks(&left[..length], &right[..length], |sum, left, right| sum + left * right)
+    }
+}
+
+/// `add` over two slices of one length.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "it is compiled for the instructions of its caller"
+)]
+fn blocks(left: &[f32], right: &[f32], add: impl Fn(f32, f32, f32) -> f32) -> f64 {
+    let mut total = 0.0;
+    for (left, right) in left.chunks(BLOCK).zip(right.chunks(BLOCK)) {
+        let mut sums = [0.0_f32; LANES];
+        let (left, left_rest) = left.as_chunks::<LANES>();
+        let (right, right_rest) = right.as_chunks::<LANES>();
+        for (left, right) in left.iter().zip(right) {
+            for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
+                *sum = add(*sum, *left, *right);
+            }
+        }
+        for (sum, (left, right)) in sums.iter_mut().zip(left_rest.iter().zip(right_rest)) {
+            *sum = add(*sum, *left, *right);
+        }
+        // Halves are folded together, as vectors.
+        let mut width = LANES / 2;
+        while width > 0 {
+            for lane in 0..width {
+                sums[lane] += sums[lane + width];
+            }
+            width /= 2;
+        }
+        total += f64::from(sums[0]);
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_any_length_are_exact_for_small_numbers() {
+        for length in [0, 1, 31, 32, 33, 1000, 1024, 1025, 5000] {
+            let left: Vec<f32> = (0..length).map(|i| (i % 7) as f32 - 3.0).collect();
+            let right: Vec<f32> = (0..length).map(|i| (i % 5) as f32 - 2.0).collect();
+            let values = || left.iter().map(|value| f64::from(*value));
+            assert_eq!(sum(&left), values().sum());
+            let squares = values().map(|value| (value - 1.0) * (value - 1.0));
+            assert_eq!(sum_of_squares(&left, 1.0), squares.sum());
+            let products = values().zip(&right).map(|(l, r)| l * f64::from(*r));
+            assert_eq!(dot(&left, &right), products.sum());
+        }
+    }
+
+    #[test]
+    fn a_long_sum_loses_nothing_that_matters() {
+        let values = vec![0.1_f32; 10_000_000];
+        let expected = f64::from(0.1_f32) * 1e7;
+        assert!((sum(&values) / expected - 1.0).abs() < 1e-6);
+    }
+}

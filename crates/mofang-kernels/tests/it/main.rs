@@ -1,0 +1,9 @@
+//! Every operation against its definition in double precision.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "tests compute in double precision and compare with single precision"
+)]
+
+mod conv2d;
+mod support;
