@@ -282,6 +282,37 @@ pub(crate) fn multiply_tile_by_rows(
     }
 }
 
+/// As [`multiply_tile`], but row `step` of the right matrix is two vectors that lie in `values` at
+/// `steps[step] + starts[0]` and `steps[step] + starts[1]`.
+///
+/// # Panics
+/// As [`multiply_tile`], and when a vector does not lie within `values`.
+pub(crate) fn multiply_tile_in_place(
+    instructions: Instructions,
+    rows: usize,
+    left: &[f32],
+    right: InPlace<'_>,
+    tile: &mut [f32],
+) {
+    match instructions {
+        // SAFETY: the value of `Instructions` says that the processor has these features.
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx512 => unsafe { multiply_in_place_avx512(rows, left, right, tile) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 => unsafe { multiply_in_place_avx2(rows, left, right, tile) },
+        Instructions::Baseline => multiply_in_place_rows(Baseline, rows, left, right, tile),
+    }
+}
+
+/// A matrix of two vectors of columns that was not copied together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InPlace<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) steps: &'a [usize],
+    pub(crate) starts: [usize; 2],
+}
+
 /// The depth of [`multiply_tile_by_rows`].
 pub(crate) const BLOCK: usize = 64;
 
@@ -325,6 +356,20 @@ fn multiply_by_rows_avx2(
     multiply_by_rows(unsafe { x86::Avx2::new() }, vectors, rows, left, right, tile);
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+fn multiply_in_place_avx512(rows: usize, left: &[f32], right: InPlace<'_>, tile: &mut [f32]) {
+    // SAFETY: this function is called only where the processor has the instructions.
+    multiply_in_place_rows(unsafe { x86::Avx512::new() }, rows, left, right, tile);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn multiply_in_place_avx2(rows: usize, left: &[f32], right: InPlace<'_>, tile: &mut [f32]) {
+    // SAFETY: this function is called only where the processor has the instructions.
+    multiply_in_place_rows(unsafe { x86::Avx2::new() }, rows, left, right, tile);
+}
+
 /// Calls a function with the number of rows as a constant, so that the accumulators stay in registers.
 macro_rules! with_rows {
     ($rows:expr, $function:ident($($arg:expr),*)) => {
@@ -357,6 +402,38 @@ fn multiply_rows<V: Vector>(
     tile: &mut [f32],
 ) {
     with_rows!(rows, multiply(vector, left, right, tile));
+}
+
+#[inline(always)]
+fn multiply_in_place_rows<V: Vector>(
+    vector: V,
+    rows: usize,
+    left: &[f32],
+    right: InPlace<'_>,
+    tile: &mut [f32],
+) {
+    with_rows!(rows, multiply_in_place(vector, left, right, tile));
+}
+
+#[inline(always)]
+fn multiply_in_place<V: Vector, const ROWS: usize>(
+    vector: V,
+    left: &[f32],
+    right: InPlace<'_>,
+    tile: &mut [f32],
+) {
+    let mut sums = [[vector.splat(0.0); 2]; ROWS];
+    let [first, second] = right.starts.map(|start| &right.values[start..]);
+    for (left, step) in left.chunks_exact(ROWS).zip(right.steps) {
+        let first = vector.load(&first[*step..*step + V::LANES]);
+        let second = vector.load(&second[*step..*step + V::LANES]);
+        for (sums, value) in sums.iter_mut().zip(left) {
+            let value = vector.splat(*value);
+            sums[0] = vector.multiply_add(value, first, sums[0]);
+            sums[1] = vector.multiply_add(value, second, sums[1]);
+        }
+    }
+    store_tile(vector, &sums, tile);
 }
 
 #[inline(always)]

@@ -2,6 +2,7 @@
 
 use super::Conv2dGeometry;
 use crate::scratch::Scratch;
+use crate::simd::multiversioned;
 
 /// Values that are copied at once; buffers have so much room behind their last value.
 pub(super) const COPY: usize = 16;
@@ -181,6 +182,21 @@ impl Gather {
         self.taps.iter().map(offset).collect()
     }
 
+    /// The largest of [`Gather::offsets`].
+    pub(super) fn offsets_max(&self) -> usize {
+        self.offsets().into_iter().max().unwrap_or(0)
+    }
+
+    /// The place of each tap of `count` channels from `first` on in an image's padded planes.
+    pub(super) fn steps(&self, first: usize, count: usize, steps: &mut Vec<usize>) {
+        let offsets = self.offsets();
+        steps.clear();
+        for channel in first..first + count {
+            let start = channel * self.plane();
+            steps.extend(offsets.iter().map(|offset| start + offset));
+        }
+    }
+
     /// The place of the first pixel of a row of the grid in a padded plane.
     pub(super) fn row_start(&self, y: usize) -> usize {
         y * self.step[0] * self.layout.row
@@ -188,36 +204,7 @@ impl Gather {
 
     /// Copies a plane of the source into its padded form.
     pub(super) fn pad(&self, source: &[f32], padded: &mut [f32]) {
-        let [height, width] = self.source;
-        let Layout {
-            before: [top, left],
-            phase,
-            row,
-            ..
-        } = self.layout;
-        if row == 0 {
-            return;
-        }
-        for (y, padded) in padded.chunks_exact_mut(row).enumerate() {
-            let line = y
-                .checked_sub(top)
-                .filter(|y| *y < height)
-                .map(|y| &source[y * width..(y + 1) * width]);
-            let Some(line) = line else {
-                padded.fill(0.0);
-                continue;
-            };
-            if self.step[1] == 1 {
-                let taken = width.min(row - left.min(row));
-                let (before, rest) = padded.split_at_mut(left.min(row));
-                let (middle, after) = rest.split_at_mut(taken);
-                before.fill(0.0);
-                middle.copy_from_slice(&line[..taken]);
-                after.fill(0.0);
-            } else {
-                deal(line, left, self.step[1], phase, padded);
-            }
-        }
+        pad(self, source, padded);
     }
 
     /// A buffer for `planes` padded planes.
@@ -225,11 +212,12 @@ impl Gather {
         Scratch::take(planes * self.plane() + COPY)
     }
 
-    /// The pixels `start..end` of all images' pixels as segments.
+    /// The pixels `start..end` of all images' pixels as segments of at most `length_max` pixels.
     pub(super) fn segments(
         &self,
         start: usize,
         end: usize,
+        length_max: usize,
         output: &OutputGrid,
         segments: &mut Vec<Segment>,
     ) {
@@ -240,7 +228,7 @@ impl Gather {
         while pixel < end {
             let (image, place) = (pixel / pixels, pixel % pixels);
             let (y, x) = (place / width, place % width);
-            let length = (width - x).min(end - pixel);
+            let length = (width - x).min(end - pixel).min(length_max);
             segments.push(Segment {
                 image,
                 source: self.row_start(y) + x,
@@ -253,9 +241,181 @@ impl Gather {
     }
 }
 
+/// A copy of [`COPY`] values into the columns of a tile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ColumnCopy {
+    source: usize,
+    column: usize,
+}
+
+/// The copies that gather segments from images that are `image_stride` values apart.
+pub(super) fn copies(
+    segments: &[Segment],
+    first_image: usize,
+    image_stride: usize,
+    copies: &mut Vec<ColumnCopy>,
+) {
+    copies.clear();
+    for segment in segments {
+        let start = (segment.image - first_image) * image_stride + segment.source;
+        for done in (0..segment.length).step_by(COPY) {
+            copies.push(ColumnCopy {
+                source: start + done,
+                column: segment.column + done,
+            });
+        }
+    }
+}
+
+multiversioned! {
+    /// Gathers the columns of a tile, a row for each step. `steps` are the places of the channels and taps.
+    /// What lies behind a row's last segment is anything.
+    pub(super) fn gather(
+        planes: &[f32],
+        steps: &[usize],
+        copies: &[ColumnCopy],
+        columns: usize,
+        gathered: &mut [f32],
+    ) {
+        for (row, step) in steps.iter().enumerate() {
+            let source = &planes[*step..];
+            let target = &mut gathered[row * columns..];
+            for copy in copies {
+                // Whole vectors: what is copied too much is overwritten by what comes next.
+                let target = &mut target[copy.column..copy.column + COPY];
+                let source = &source[copy.source..];
+                match (source.first_chunk::<COPY>(), target.first_chunk_mut::<COPY>()) {
+                    (Some(source), Some(target)) => *target = *source,
+                    _ => copy_front(source, target),
+                }
+            }
+        }
+    }
+}
+
+/// What there is at the end of planes that are used in place.
+#[cold]
+#[inline(never)]
+fn copy_front(source: &[f32], target: &mut [f32]) {
+    for (target, source) in target.iter_mut().zip(source) {
+        *target = *source;
+    }
+}
+
+multiversioned! {
+    /// See [`Gather::pad`].
+    fn pad(gather: &Gather, source: &[f32], padded: &mut [f32]) {
+        let [height, width] = gather.source;
+        let Layout {
+            before: [top, left],
+            phase,
+            row,
+            ..
+        } = gather.layout;
+        if row == 0 {
+            return;
+        }
+        for (y, padded) in padded.chunks_exact_mut(row).enumerate() {
+            let line = y
+                .checked_sub(top)
+                .filter(|y| *y < height)
+                .map(|y| &source[y * width..(y + 1) * width]);
+            let Some(line) = line else {
+                padded.fill(0.0);
+                continue;
+            };
+            if gather.step[1] == 1 {
+                let (before, rest) = padded.split_at_mut(left.min(row));
+                let (middle, after) = rest.split_at_mut(width.min(row - before.len()));
+                zero(before);
+                copy(&line[..middle.len()], middle);
+                zero(after);
+            } else {
+                deal(line, left, gather.step[1], phase, padded);
+            }
+        }
+    }
+}
+
+/// `fill(0.0)` without a call, for a few values.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call costs more than the copy")]
+fn zero(target: &mut [f32]) {
+    let (blocks, rest) = target.as_chunks_mut::<COPY>();
+    blocks.fill([0.0; COPY]);
+    for value in rest {
+        *value = 0.0;
+    }
+}
+
+/// `copy_from_slice` without a call, for the short rows of small images.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call costs more than the copy")]
+fn copy(source: &[f32], target: &mut [f32]) {
+    if copy_blocks::<16>(source, target)
+        || copy_blocks::<8>(source, target)
+        || copy_blocks::<4>(source, target)
+    {
+        return;
+    }
+    for (target, source) in target.iter_mut().zip(source) {
+        *target = *source;
+    }
+}
+
+/// Copies in blocks, of which the last two overlap; nothing when there is less than a block.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call costs more than the copy")]
+fn copy_blocks<const SIZE: usize>(source: &[f32], target: &mut [f32]) -> bool {
+    if let (Some(source), Some(target)) =
+        (source.last_chunk::<SIZE>(), target.last_chunk_mut::<SIZE>())
+    {
+        *target = *source;
+    } else {
+        return false;
+    }
+    let (sources, _) = source.as_chunks::<SIZE>();
+    let (targets, _) = target.as_chunks_mut::<SIZE>();
+    for (target, source) in targets.iter_mut().zip(sources) {
+        *target = *source;
+    }
+    true
+}
+
 /// Deals the values of a row out to the phases of the step, with `left` zeros before them.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for the caller's instructions")]
 fn deal(line: &[f32], left: usize, step: usize, phase: usize, padded: &mut [f32]) {
-    padded.fill(0.0);
+    zero(padded);
+    if step == 2 && left.is_multiple_of(2) {
+        // The usual step, as a loop that becomes vector instructions.
+        let (even, odd) = padded.split_at_mut(phase);
+        let targets = even[left / 2..].iter_mut().zip(&mut odd[left / 2..]);
+        let (pairs, rest) = line.as_chunks::<2>();
+        for ((even, odd), pair) in targets.zip(pairs) {
+            *even = pair[0];
+            *odd = pair[1];
+        }
+        if let [last] = rest {
+            even[left / 2 + pairs.len()] = *last;
+        }
+        return;
+    }
+    if step == 2 {
+        // As above, with the first value in the odd phase.
+        let (even, odd) = padded.split_at_mut(phase);
+        odd[left / 2] = line.first().copied().unwrap_or(0.0);
+        let targets = even[left / 2 + 1..].iter_mut().zip(&mut odd[left / 2 + 1..]);
+        let (pairs, rest) = line.get(1..).unwrap_or(&[]).as_chunks::<2>();
+        for ((even, odd), pair) in targets.zip(pairs) {
+            *even = pair[0];
+            *odd = pair[1];
+        }
+        if let [last] = rest {
+            even[left / 2 + 1 + pairs.len()] = *last;
+        }
+        return;
+    }
     for (number, padded) in padded.chunks_exact_mut(phase).enumerate() {
         // The first value of this phase is at the least x with (x + left) % step = number.
         let first = (number + step - left % step) % step;

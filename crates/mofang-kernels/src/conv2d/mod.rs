@@ -27,7 +27,7 @@ use crate::activation::clamp;
 use crate::error::check_length;
 use crate::{Activation, KernelError};
 use gather::{Gather, OutputGrid};
-use product::{PackedWeights, Product};
+use product::{PackedWeights, Product, WeightStrides};
 
 /// The convolution, bias and activation included.
 ///
@@ -74,17 +74,20 @@ pub fn forward(
         return Ok(());
     }
     let taps = gather.taps.len();
-    let depth = geometry.group_in() * taps;
-    let rows = geometry.group_out();
-    let weights = PackedWeights::new(geometry.groups, rows, depth, |group, row, step| {
-        weight[(group * rows + row) * depth + step]
-    });
+    let (rows, channels) = (geometry.group_out(), geometry.group_in());
+    let strides = WeightStrides {
+        group: rows * channels * taps,
+        row: channels * taps,
+        channel: taps,
+        taps: (0..taps).collect(),
+    };
+    let weights = PackedWeights::new(weight, geometry.groups, rows, channels, &strides);
     let product = Product {
         batch: geometry.batch,
         gather: &gather,
         grid,
         weights: &weights,
-        channels: geometry.group_in(),
+        channels,
         bias,
         activation,
     };
@@ -126,12 +129,13 @@ pub fn input_gradient(
             );
             continue;
         }
-        let taps = kept.len();
-        let weights =
-            PackedWeights::new(geometry.groups, rows, channels * taps, |group, row, step| {
-                let (channel, tap) = (step / taps, step % taps);
-                weight[((group * channels + channel) * rows + row) * kernel + kept[tap]]
-            });
+        let strides = WeightStrides {
+            group: channels * rows * kernel,
+            row: kernel,
+            channel: rows * kernel,
+            taps: kept,
+        };
+        let weights = PackedWeights::new(weight, geometry.groups, rows, channels, &strides);
         let product = Product {
             batch: geometry.batch,
             gather: &gather,

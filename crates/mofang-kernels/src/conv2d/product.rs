@@ -6,11 +6,13 @@
 
 use rayon::prelude::*;
 
-use super::gather::{COPY, Gather, OutputGrid, Segment};
+use super::gather::{self, COPY, ColumnCopy, Gather, OutputGrid, Segment};
 use crate::activation::{Activation, clamp};
 use crate::scratch::Scratch;
 use crate::shared::SharedOutput;
-use crate::simd::{Instructions, multiply_tile, multiversioned};
+use crate::simd::{
+    InPlace, Instructions, multiply_tile, multiply_tile_in_place, multiversioned,
+};
 
 /// Values of a tile's columns that stay in the first-level cache while the weights go by.
 const CACHED_COLUMNS: usize = 8192;
@@ -43,13 +45,15 @@ pub(super) struct PackedWeights {
 }
 
 impl PackedWeights {
-    /// Packs `weight(group, row, step)`.
+    /// Packs the weights of `rows` rows and `channels` channels of each group.
     pub(super) fn new(
+        weights: &[f32],
         groups: usize,
         rows: usize,
-        depth: usize,
-        weight: impl Fn(usize, usize, usize) -> f32 + Sync,
+        channels: usize,
+        strides: &WeightStrides,
     ) -> Self {
+        let depth = channels * strides.taps.len();
         let mut packed = Self {
             values: Scratch::take(groups * rows * depth),
             instructions: Instructions::best(),
@@ -58,26 +62,20 @@ impl PackedWeights {
             depth,
         };
         let layout = packed.layout();
-        let steps = layout.blocks().map(|(start, end)| (end - start) * rows);
         let mut rest = &mut packed.values[..];
         let mut tasks = Vec::new();
-        let steps: Vec<usize> = steps.collect();
         for group in 0..groups {
-            for (length, (start, end)) in steps.iter().zip(layout.blocks()) {
+            for steps in layout.blocks() {
                 for (first, last) in layout.tiles() {
-                    debug_assert!(*length >= (last - first) * (end - start));
-                    let (tile, behind) = rest.split_at_mut((last - first) * (end - start));
+                    let (tile, behind) = rest.split_at_mut((last - first) * (steps.1 - steps.0));
                     rest = behind;
-                    tasks.push((group, start, first, last, tile));
+                    let start = group * strides.group + first * strides.row;
+                    tasks.push((&weights[start..], last - first, steps, tile));
                 }
             }
         }
-        let pack = |(group, start, first, last, tile): (usize, usize, usize, usize, &mut [f32])| {
-            for (step, values) in tile.chunks_exact_mut(last - first).enumerate() {
-                for (row, value) in values.iter_mut().enumerate() {
-                    *value = weight(group, first + row, start + step);
-                }
-            }
+        let pack = |(weights, rows, steps, tile): (&[f32], usize, (usize, usize), &mut [f32])| {
+            pack_tile(weights, rows, steps, strides, tile);
         };
         if groups * rows * depth < CACHED_WEIGHTS {
             tasks.into_iter().for_each(pack);
@@ -95,6 +93,42 @@ impl PackedWeights {
             blocks: self
                 .depth
                 .div_ceil(CACHED_COLUMNS / self.instructions.columns()),
+        }
+    }
+}
+
+/// Where weights lie in memory.
+#[derive(Debug)]
+pub(super) struct WeightStrides {
+    /// From one group to the next.
+    pub(super) group: usize,
+    /// From one row to the next.
+    pub(super) row: usize,
+    /// From one channel to the next.
+    pub(super) channel: usize,
+    /// The place of each tap.
+    pub(super) taps: Vec<usize>,
+}
+
+/// Packs `rows` rows, step by step.
+fn pack_tile(
+    weights: &[f32],
+    rows: usize,
+    steps: (usize, usize),
+    strides: &WeightStrides,
+    tile: &mut [f32],
+) {
+    let taps = strides.taps.len();
+    for row in 0..rows {
+        let weights = &weights[row * strides.row..];
+        let (mut channel, mut tap) = (steps.0 / taps, steps.0 % taps);
+        for value in tile[row..].iter_mut().step_by(rows) {
+            *value = weights[channel * strides.channel + strides.taps[tap]];
+            tap += 1;
+            if tap == taps {
+                tap = 0;
+                channel += 1;
+            }
         }
     }
 }
@@ -226,6 +260,50 @@ impl Product<'_> {
     }
 
     fn work(&self, task: Task, planes: Planes<'_>, output: &SharedOutput<'_>) {
+        let mut buffers = Buffers::new(self.weights);
+        for group in 0..self.weights.groups {
+            let sharing = if self.weights.rows * self.weights.depth > CACHED_WEIGHTS {
+                SHARING_TILES
+            } else {
+                1
+            };
+            if self.weights.depth == 0 {
+                // No tap reaches these pixels: the sum is empty.
+                let (from, to) = task.pixels;
+                self.gather
+                    .segments(from, to, usize::MAX, &self.grid, &mut buffers.segments);
+                self.fill(group, &buffers.segments, output);
+                continue;
+            }
+            buffers.find_steps(self, group);
+            let mut panels = Panels::new(self, task.pixels);
+            loop {
+                let shared = panels.clone();
+                let taken = panels.by_ref().take(sharing).count();
+                if taken == 0 {
+                    break;
+                }
+                for (start, end) in self.weights.layout().blocks() {
+                    for panel in shared.clone().take(taken) {
+                        self.panel(group, (start, end), panel, task, planes, &mut buffers, output);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Multiplies a block of the weights with a panel of columns.
+    #[expect(clippy::too_many_arguments, reason = "the loops around it are in `work`")]
+    fn panel(
+        &self,
+        group: usize,
+        (start, end): (usize, usize),
+        (from, to): (usize, usize),
+        task: Task,
+        planes: Planes<'_>,
+        buffers: &mut Buffers,
+        output: &SharedOutput<'_>,
+    ) {
         let PackedWeights {
             instructions,
             groups,
@@ -233,95 +311,112 @@ impl Product<'_> {
             depth,
             ..
         } = *self.weights;
-        let layout = self.weights.layout();
         let columns = instructions.columns();
-        let offsets = self.gather.offsets();
-        let sharing = if rows * depth > CACHED_WEIGHTS {
-            SHARING_TILES
-        } else {
-            1
-        };
-        let mut gathered = Scratch::take((depth.div_ceil(layout.blocks.max(1)) + 1) * columns + 2 * COPY);
-        let mut tile = [0.0_f32; 14 * 32];
-        let mut segments = Vec::new();
-        let mut parts = Vec::new();
-        for group in 0..groups {
-            let weights = &self.weights.values[group * rows * depth..(group + 1) * rows * depth];
-            let bias = self.bias.map(|bias| &bias[group * rows..(group + 1) * rows]);
-            let mut from = task.pixels.0;
-            while from < task.pixels.1 {
-                let to = (from + sharing * columns).min(task.pixels.1);
-                let mut blocks = layout.blocks().peekable();
-                if layout.blocks == 0 {
-                    // No tap reaches these pixels: the sum is empty.
-                    self.gather
-                        .segments(from, to, &self.grid, &mut segments);
-                    self.fill(group, &segments, bias, output);
-                }
-                while let Some((start, end)) = blocks.next() {
-                    let stage = Stage {
-                        is_first: start == 0,
-                        bounds: if blocks.peek().is_none() {
-                            self.activation.bounds()
-                        } else {
-                            Activation::Identity.bounds()
-                        },
-                    };
-                    let mut pixel = from;
-                    while pixel < to {
-                        let last = (pixel + columns).min(to);
-                        self.gather
-                            .segments(pixel, last, &self.grid, &mut segments);
-                        join(&segments, &self.grid, &mut parts);
-                        gather(
-                            planes.values,
-                            planes.first,
-                            [groups * self.channels, group * self.channels],
-                            self.gather.plane(),
-                            &offsets,
-                            (start, end),
-                            &segments,
-                            columns,
-                            &mut gathered,
-                        );
-                        for (first, last) in layout.tiles().take(task.tiles.1).skip(task.tiles.0) {
-                            let height = last - first;
-                            let place = start * rows + first * (end - start);
-                            let left = &weights[place..place + height * (end - start)];
-                            multiply_tile(
-                                instructions,
-                                height,
-                                left,
-                                &gathered[..(end - start) * columns],
-                                &mut tile,
-                            );
-                            write_tile(
-                                output,
-                                &tile[..height * columns],
-                                columns,
-                                &parts,
-                                &self.grid,
-                                [groups * rows, group * rows + first],
-                                bias.map(|bias| &bias[first..last]),
-                                stage,
-                            );
-                        }
-                        pixel = last;
-                    }
-                }
-                from = to;
-            }
+        let image_stride = groups * self.channels * self.gather.plane();
+        let Buffers {
+            gathered,
+            tile,
+            segments,
+            parts,
+            copies,
+            steps,
+        } = buffers;
+        let in_place = self.in_place(from, to, planes, image_stride, segments);
+        let steps = &steps[start..end];
+        if in_place.is_none() {
+            self.gather
+                .segments(from, to, usize::MAX, &self.grid, segments);
+            gather::copies(segments, planes.first, image_stride, copies);
+            gather::gather(planes.values, steps, copies, columns, gathered);
         }
+        join(segments, &self.grid, parts);
+        let stage = Stage {
+            is_first: start == 0,
+            bounds: if end == depth {
+                self.activation.bounds()
+            } else {
+                Activation::Identity.bounds()
+            },
+        };
+        let weights = &self.weights.values[group * rows * depth..(group + 1) * rows * depth];
+        let tiles = self.weights.layout().tiles();
+        for (first, last) in tiles.take(task.tiles.1).skip(task.tiles.0) {
+            let height = last - first;
+            let place = start * rows + first * (end - start);
+            let left = &weights[place..place + height * (end - start)];
+            if let Some(starts) = in_place {
+                let right = InPlace {
+                    values: planes.values,
+                    steps,
+                    starts,
+                };
+                multiply_tile_in_place(instructions, height, left, right, tile);
+            } else {
+                let right = &gathered[..(end - start) * columns];
+                multiply_tile(instructions, height, left, right, tile);
+            }
+            let bias = self.bias.map(|bias| &bias[group * rows + first..group * rows + last]);
+            write_tile(
+                output,
+                &tile[..height * columns],
+                columns,
+                parts,
+                &self.grid,
+                [groups * rows, group * rows + first],
+                bias,
+                stage,
+            );
+        }
+    }
+
+    /// Where the panel's two vectors lie, when they need not be gathered, and its segments.
+    fn in_place(
+        &self,
+        from: usize,
+        to: usize,
+        planes: Planes<'_>,
+        image_stride: usize,
+        segments: &mut Vec<Segment>,
+    ) -> Option<[usize; 2]> {
+        let lanes = self.weights.instructions.lanes();
+        if !self.is_by_vectors() {
+            return None;
+        }
+        self.gather.segments(from, to, lanes, &self.grid, segments);
+        let start = |segment: &Segment| {
+            let image = (segment.image - planes.first) * image_stride;
+            image + segment.source
+        };
+        // The last vectors of planes that are used as they are may reach beyond their end.
+        let farthest = (self.channels * self.weights.groups - 1) * self.gather.plane()
+            + self.gather.offsets_max();
+        let fits = |start: usize| start + farthest + lanes <= planes.values.len();
+        let starts = match segments.as_mut_slice() {
+            [only] => [start(only), start(only)],
+            [first, second] => {
+                second.column = lanes;
+                [start(first), start(second)]
+            }
+            _ => return None,
+        };
+        starts.into_iter().all(fits).then_some(starts)
+    }
+
+    /// Whether vectors of pixels are taken in place, row by row of the grid: where few lanes are wasted.
+    fn is_by_vectors(&self) -> bool {
+        let lanes = self.weights.instructions.lanes();
+        let width = self.gather.grid[1];
+        8 * width >= 7 * width.next_multiple_of(lanes)
     }
 
     fn fill(
         &self,
         group: usize,
         segments: &[Segment],
-        bias: Option<&[f32]>,
         output: &SharedOutput<'_>,
     ) {
         let PackedWeights { groups, rows, .. } = *self.weights;
+        let bias = self.bias.map(|bias| &bias[group * rows..(group + 1) * rows]);
         for row in 0..rows {
             let value = bias.map_or(0.0, |bias| bias[row]);
             let value = clamp(value, self.activation.bounds());
@@ -335,6 +430,76 @@ impl Product<'_> {
                     .for_each(|output| *output = value);
             }
         }
+    }
+}
+
+/// What a task works in.
+struct Buffers {
+    gathered: Scratch,
+    tile: [f32; 14 * 32],
+    segments: Vec<Segment>,
+    parts: Vec<Segment>,
+    copies: Vec<ColumnCopy>,
+    /// The place of each channel and tap of the group in the planes of an image.
+    steps: Vec<usize>,
+}
+
+impl Buffers {
+    fn new(weights: &PackedWeights) -> Self {
+        let steps = weights.depth.div_ceil(weights.layout().blocks.max(1)) + 1;
+        Self {
+            gathered: Scratch::take(steps * weights.instructions.columns() + 2 * COPY),
+            tile: [0.0; 14 * 32],
+            segments: Vec::new(),
+            parts: Vec::new(),
+            copies: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    fn find_steps(&mut self, product: &Product<'_>, group: usize) {
+        product
+            .gather
+            .steps(group * product.channels, product.channels, &mut self.steps);
+    }
+}
+
+/// The pixels of each panel of a task.
+#[derive(Debug, Clone)]
+struct Panels {
+    pixel: usize,
+    end: usize,
+    /// Pixels of a row of the grid, where panels are two vectors within rows.
+    row: Option<usize>,
+    lanes: usize,
+}
+
+impl Panels {
+    fn new(product: &Product<'_>, (pixel, end): (usize, usize)) -> Self {
+        Self {
+            pixel,
+            end,
+            row: product.is_by_vectors().then_some(product.gather.grid[1]),
+            lanes: product.weights.instructions.lanes(),
+        }
+    }
+}
+
+impl Iterator for Panels {
+    type Item = (usize, usize);
+
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let start = self.pixel;
+        if start >= self.end {
+            return None;
+        }
+        for _ in 0..2 {
+            let room = self
+                .row
+                .map_or(self.lanes, |row| (row - self.pixel % row).min(self.lanes));
+            self.pixel = (self.pixel + room).min(self.end);
+        }
+        Some((start, self.pixel))
     }
 }
 
@@ -363,59 +528,13 @@ fn join(segments: &[Segment], grid: &OutputGrid, joined: &mut Vec<Segment>) {
         match joined.last_mut() {
             Some(last)
                 if grid.column == 1
+                    && last.column + last.length == segment.column
                     && last.image == segment.image
                     && last.output + last.length == segment.output =>
             {
                 last.length += segment.length;
             }
             _ => joined.push(*segment),
-        }
-    }
-}
-
-multiversioned! {
-    /// Gathers the rows `steps` of the columns of a tile, row by row. What lies behind a row's last
-    /// segment is anything.
-    #[expect(clippy::too_many_arguments, reason = "it is one loop over all of them")]
-    pub(super) fn gather(
-        planes: &[f32],
-        first_image: usize,
-        channels: [usize; 2],
-        plane: usize,
-        offsets: &[usize],
-        steps: (usize, usize),
-        segments: &[Segment],
-        columns: usize,
-        gathered: &mut [f32],
-    ) {
-        let [all_channels, first_channel] = channels;
-        let (mut channel, mut tap) = (steps.0 / offsets.len(), steps.0 % offsets.len());
-        for row in 0..steps.1 - steps.0 {
-            let to = &mut gathered[row * columns..];
-            for segment in segments {
-                let plane_start =
-                    ((segment.image - first_image) * all_channels + first_channel + channel) * plane;
-                let from = plane_start + offsets[tap] + segment.source;
-                let mut done = 0;
-                while done < segment.length {
-                    // Whole vectors: what is copied too much is overwritten by what comes next.
-                    let source = planes.get(from + done..from + done + COPY);
-                    let target = &mut to[segment.column + done..segment.column + done + COPY];
-                    if let Some(source) = source {
-                        target.copy_from_slice(source);
-                    } else {
-                        let length = (segment.length - done).min(COPY);
-                        let source = &planes[from + done..from + done + length];
-                        target[..length].copy_from_slice(source);
-                    }
-                    done += COPY;
-                }
-            }
-            tap += 1;
-            if tap == offsets.len() {
-                tap = 0;
-                channel += 1;
-            }
         }
     }
 }

@@ -7,19 +7,27 @@
 use rayon::prelude::*;
 
 use super::Conv2dGeometry;
-use super::gather::{COPY, Gather, OutputGrid, Segment};
-use super::product::gather;
+use super::gather::{self, COPY, Gather, OutputGrid, Segment};
 use crate::scratch::Scratch;
 use crate::simd::{BLOCK, Instructions, multiply_tile_by_rows, multiversioned};
 
 /// Most chunks of images.
 const CHUNKS_MAX: usize = 16;
 
+/// Least pixels of a chunk: below, adding the chunks' sums costs too much.
+const CHUNK_PIXELS_MIN: usize = 1024;
+
+/// Least tasks, where there is so much to do.
+const TASKS: usize = 8;
+
 /// Most values of all chunks' sums together.
 const SUMS_MAX: usize = 1 << 22;
 
 /// Steps of the depth that are gathered at once: [`BLOCK`] pixels of them fill the first-level cache.
 const STEPS_MAX: usize = 112;
+
+/// Values of the sums that a thread adds at once.
+const REDUCED: usize = 1 << 13;
 
 /// Pixels that are worth padding images for.
 const PIXELS_MIN: usize = 256;
@@ -29,7 +37,8 @@ const PIXELS_MIN: usize = 256;
 struct Plan<'a> {
     geometry: &'a Conv2dGeometry,
     gather: &'a Gather,
-    offsets: Vec<usize>,
+    /// The place of each channel and tap in an image's padded planes.
+    steps: Vec<usize>,
     instructions: Instructions,
     /// Channels and taps of a group.
     depth: usize,
@@ -50,13 +59,17 @@ pub(super) fn run(
     let depth = geometry.group_in() * gather.taps.len();
     let width = geometry.group_out().next_multiple_of(instructions.lanes());
     let sums_length = geometry.groups * depth * width;
+    let pixels = geometry.batch * gather.pixels();
     let chunks = (SUMS_MAX / sums_length)
+        .min(pixels / CHUNK_PIXELS_MIN)
         .clamp(1, CHUNKS_MAX)
         .min(geometry.batch);
+    let mut steps = Vec::new();
+    gather.steps(0, geometry.channels_in, &mut steps);
     let plan = Plan {
         geometry,
         gather,
-        offsets: gather.offsets(),
+        steps,
         instructions,
         depth,
         width,
@@ -65,7 +78,7 @@ pub(super) fn run(
     let chunks = geometry.batch.div_ceil(plan.chunk);
     // Few chunks: each is split by groups and by blocks of the depth, which gather anew.
     let blocks = depth.div_ceil(STEPS_MAX);
-    let parts = (CHUNKS_MAX / chunks).clamp(1, geometry.groups * blocks);
+    let parts = (TASKS / chunks).clamp(1, geometry.groups * blocks);
     let mut sums = Scratch::take(chunks * sums_length);
     let mut tasks = Vec::new();
     let mut rest = &mut sums[..];
@@ -75,7 +88,7 @@ pub(super) fn run(
             let units = (units(part), units(part + 1));
             let length: usize = (units.0..units.1)
                 .map(|unit| {
-                    let (start, end) = steps(depth, blocks, unit % blocks);
+                        let (start, end) = block_steps(depth, blocks, unit % blocks);
                     (end - start) * width
                 })
                 .sum();
@@ -88,33 +101,31 @@ pub(super) fn run(
         sums.fill(0.0);
         plan.add_chunk(input, output_gradient, chunk, units, blocks, sums);
     });
+    let (total, others) = sums.split_at_mut(sums_length);
+    total
+        .par_chunks_mut(REDUCED)
+        .enumerate()
+        .for_each(|(part, total)| {
+            for chunk in others.chunks_exact(sums_length).take(chunks - 1) {
+                add(&chunk[part * REDUCED..][..total.len()], total.len(), total, 0);
+            }
+        });
     let rows = geometry.group_out();
     weight_gradient
-        .par_chunks_exact_mut(rows * depth)
+        .par_chunks_exact_mut(depth)
         .enumerate()
-        .for_each(|(group, gradient)| {
-            let own = group * depth * width..(group + 1) * depth * width;
-            let chunks: Vec<&[f32]> = sums
-                .chunks_exact(sums_length)
-                .take(chunks)
-                .map(|chunk| &chunk[own.clone()])
-                .collect();
-            let reduce = |(row, gradient): (usize, &mut [f32])| {
-                for (step, gradient) in gradient.iter_mut().enumerate() {
-                    let place = step * width + row;
-                    *gradient = chunks.iter().map(|chunk| chunk[place]).sum();
-                }
-            };
-            gradient
-                .par_chunks_exact_mut(depth)
-                .enumerate()
-                .with_min_len(8)
-                .for_each(reduce);
+        .with_min_len(8)
+        .for_each(|(place, gradient)| {
+            let (group, row) = (place / rows, place % rows);
+            let sums = total[group * depth * width + row..].iter().step_by(width);
+            for (gradient, sum) in gradient.iter_mut().zip(sums) {
+                *gradient = *sum;
+            }
         });
 }
 
 /// A block of the depth.
-fn steps(depth: usize, blocks: usize, block: usize) -> (usize, usize) {
+fn block_steps(depth: usize, blocks: usize, block: usize) -> (usize, usize) {
     (block * depth / blocks, (block + 1) * depth / blocks)
 }
 
@@ -173,10 +184,14 @@ impl Plan<'_> {
         let mut gathered = Scratch::take((STEPS_MAX + 1) * BLOCK + 2 * COPY);
         let mut turned = Scratch::take(self.width * BLOCK);
         let mut segments = Vec::new();
+        let mut copies = Vec::new();
         let mut pixel = images.0 * pixels;
         while pixel < images.1 * pixels {
             let end = (pixel + BLOCK).min(images.1 * pixels);
-            self.gather.segments(pixel, end, &grid, &mut segments);
+            self.gather
+                .segments(pixel, end, usize::MAX, &grid, &mut segments);
+            let image_stride = geometry.channels_in * self.gather.plane();
+            gather::copies(&segments, images.0, image_stride, &mut copies);
             let mut group_turned = None;
             let mut place = 0;
             for unit in units.0..units.1 {
@@ -185,18 +200,9 @@ impl Plan<'_> {
                     self.turn(output_gradient, group, &segments, end - pixel, &mut turned);
                     group_turned = Some(group);
                 }
-                let (start, stop) = steps(self.depth, blocks, block);
-                gather(
-                    planes,
-                    images.0,
-                    [geometry.channels_in, group * geometry.group_in()],
-                    self.gather.plane(),
-                    &self.offsets,
-                    (start, stop),
-                    &segments,
-                    BLOCK,
-                    &mut gathered,
-                );
+                let (start, stop) = block_steps(self.depth, blocks, block);
+                let steps = &self.steps[group * self.depth..][start..stop];
+                gather::gather(planes, steps, &copies, BLOCK, &mut gathered);
                 let rows = &mut gathered[..(stop - start) * BLOCK];
                 if end - pixel < BLOCK {
                     // What lies behind the last pixel must not count, not even as 0 · NaN.
