@@ -23,6 +23,14 @@ impl Activation {
     }
 }
 
+impl Activation {
+    /// The values at or below and at or above which it stops a slope; NaN where there are none.
+    pub(crate) fn stops(self) -> [f32; 2] {
+        self.bounds()
+            .map(|bound| if bound.is_finite() { bound } else { f32::NAN })
+    }
+}
+
 /// `value` within the bounds; a NaN stays one, which `f32::max` would not leave.
 #[inline]
 pub(crate) fn clamp(value: f32, [low, high]: [f32; 2]) -> f32 {

@@ -18,7 +18,12 @@
     reason = "counts of values are far below 2^52"
 )]
 
+pub mod batch_norm2d;
 pub mod conv2d;
+pub mod linear;
+pub mod pointwise;
+pub mod pooling;
+pub mod subsample;
 
 mod activation;
 mod error;
@@ -32,5 +37,9 @@ pub use error::KernelError;
 
 /// The shapes of the operations.
 pub mod geometry {
+    pub use crate::batch_norm2d::ChannelShape;
     pub use crate::conv2d::{Conv2dGeometry, Conv2dWindows};
+    pub use crate::linear::LinearShape;
+    pub use crate::pooling::{AreaGeometry, PoolGeometry};
+    pub use crate::subsample::SubsampleShape;
 }

@@ -12,14 +12,14 @@ const LANES: usize = 32;
 multiversioned! {
     /// `Σ x`
     pub(crate) fn sum(values: &[f32]) -> f64 {
-        blocks(values, values, |sum, value, _| sum + value)
+        blocks(values, |sum, value| sum + value)
     }
 }
 
 multiversioned! {
     /// `Σ (x - centre)²`
     pub(crate) fn sum_of_squares(values: &[f32], centre: f32) -> f64 {
-        blocks(values, values, |sum, value, _| {
+        blocks(values, |sum, value| {
             let distance = value - centre;
             sum + distance * distance
         })
@@ -27,44 +27,51 @@ multiversioned! {
 }
 
 multiversioned! {
-    /// `Σ x · y` over as many values as the shorter one has
-    pub(crate) fn dot(left: &[f32], right: &[f32]) -> f64 {
-        let length = left.len().min(right.len());
-        blocks(&left[..length], &right[..length], |sum, left, right| sum + left * right)
+    /// `Σ x²`
+    pub(crate) fn squares(values: &[f32]) -> f64 {
+        blocks(values, |sum, value| sum + value * value)
     }
 }
 
-/// `add` over two slices of one length.
+/// `add` over a slice.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
     reason = "it is compiled for the instructions of its caller"
 )]
-fn blocks(left: &[f32], right: &[f32], add: impl Fn(f32, f32, f32) -> f32) -> f64 {
+fn blocks(values: &[f32], add: impl Fn(f32, f32) -> f32) -> f64 {
     let mut total = 0.0;
-    for (left, right) in left.chunks(BLOCK).zip(right.chunks(BLOCK)) {
+    for values in values.chunks(BLOCK) {
         let mut sums = [0.0_f32; LANES];
-        let (left, left_rest) = left.as_chunks::<LANES>();
-        let (right, right_rest) = right.as_chunks::<LANES>();
-        for (left, right) in left.iter().zip(right) {
-            for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
-                *sum = add(*sum, *left, *right);
+        let (values, rest) = values.as_chunks::<LANES>();
+        for values in values {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = add(*sum, *value);
             }
         }
-        for (sum, (left, right)) in sums.iter_mut().zip(left_rest.iter().zip(right_rest)) {
-            *sum = add(*sum, *left, *right);
+        for (sum, value) in sums.iter_mut().zip(rest) {
+            *sum = add(*sum, *value);
         }
-        // Halves are folded together, as vectors.
-        let mut width = LANES / 2;
-        while width > 0 {
-            for lane in 0..width {
-                sums[lane] += sums[lane + width];
-            }
-            width /= 2;
-        }
-        total += f64::from(sums[0]);
+        total += fold(sums);
     }
     total
+}
+
+/// The sum of lanes: halves are folded together, as vectors.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "it is compiled for the instructions of its caller"
+)]
+pub(crate) fn fold<const LANES: usize>(mut sums: [f32; LANES]) -> f64 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+        width /= 2;
+    }
+    f64::from(sums[0])
 }
 
 #[cfg(test)]
@@ -75,13 +82,11 @@ mod tests {
     fn sums_of_any_length_are_exact_for_small_numbers() {
         for length in [0, 1, 31, 32, 33, 1000, 1024, 1025, 5000] {
             let left: Vec<f32> = (0..length).map(|i| (i % 7) as f32 - 3.0).collect();
-            let right: Vec<f32> = (0..length).map(|i| (i % 5) as f32 - 2.0).collect();
             let values = || left.iter().map(|value| f64::from(*value));
             assert_eq!(sum(&left), values().sum());
             let squares = values().map(|value| (value - 1.0) * (value - 1.0));
             assert_eq!(sum_of_squares(&left, 1.0), squares.sum());
-            let products = values().zip(&right).map(|(l, r)| l * f64::from(*r));
-            assert_eq!(dot(&left, &right), products.sum());
+            assert_eq!(super::squares(&left), values().map(|value| value * value).sum());
         }
     }
 

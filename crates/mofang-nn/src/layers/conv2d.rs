@@ -2,11 +2,11 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
 use super::{ImageShape, windows};
 use crate::NnError;
+use crate::kernels::conv2d;
 
 /// Largest side of a kernel, stride, padding and dilation.
 const GEOMETRY_MAX: usize = 1 << 12;

@@ -4,9 +4,10 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::{
-    BatchNorm2d, Conv2d, Dropout, Fire, Function, ImageShape, Linear, Pass, Residual, Sequence,
+    BatchNorm2d, Conv2d, Dropout, Fire, Function, ImageShape, Linear, Operation, Pass, Residual, Sequence,
 };
 use crate::NnError;
+use crate::kernels::Activation;
 
 /// Any layer.
 #[expect(
@@ -28,7 +29,7 @@ pub(crate) enum Layer {
 impl Layer {
     pub(crate) fn forward(&self, input: Tensor<4>, pass: Pass) -> Tensor<4> {
         match self {
-            Self::BatchNorm2d(layer) => layer.forward(input, pass),
+            Self::BatchNorm2d(layer) => layer.forward(input, Activation::Identity, pass),
             Self::Conv2d(layer) => layer.forward(input),
             Self::Dropout(layer) => layer.forward(input, pass),
             Self::Fire(layer) => layer.forward(input),
@@ -36,6 +37,18 @@ impl Layer {
             Self::Linear(layer) => layer.forward(input),
             Self::Residual(layer) => layer.forward(input, pass),
             Self::Sequence(layer) => layer.forward(input, pass),
+        }
+    }
+
+    /// The rectifier that it is, when it is one that other operations take in.
+    pub(crate) fn activation(&self) -> Option<Activation> {
+        match self {
+            Self::Function(function) => match function.operation {
+                Operation::Relu => Some(Activation::Relu),
+                Operation::Relu6 => Some(Activation::Relu6),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

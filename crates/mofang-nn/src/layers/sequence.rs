@@ -49,9 +49,21 @@ impl Sequence {
     }
 
     pub(crate) fn forward(&self, input: Tensor<4>, pass: Pass) -> Tensor<4> {
-        self.children
-            .iter()
-            .fold(input, |value, (_, layer)| layer.forward(value, pass))
+        let mut value = input;
+        let mut layers = self.children.iter().map(|(_, layer)| layer).peekable();
+        while let Some(layer) = layers.next() {
+            value = match layer {
+                Layer::BatchNorm2d(norm) => {
+                    let activation = layers.peek().and_then(|next| next.activation());
+                    if activation.is_some() {
+                        layers.next();
+                    }
+                    norm.forward(value, activation.unwrap_or_default(), pass)
+                }
+                _ => layer.forward(value, pass),
+            };
+        }
+        value
     }
 
     pub(crate) fn output_shape(&self, input: ImageShape) -> Result<ImageShape, NnError> {
