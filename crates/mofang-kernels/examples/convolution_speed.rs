@@ -10,7 +10,8 @@
 use std::time::Instant;
 
 use mofang_kernels::geometry::{Conv2dGeometry, Conv2dWindows};
-use mofang_kernels::{Activation, KernelError, conv2d};
+use mofang_kernels::KernelError;
+use mofang_kernels::conv2d::{self, Epilogue};
 
 /// Input, channels out, kernel, stride, padding, groups.
 type Shape = ([usize; 4], usize, usize, usize, usize, usize);
@@ -75,7 +76,7 @@ fn main() -> Result<(), KernelError> {
         let products = geometry.output_length() * weight[1] * kernel * kernel;
         let rate = |ms: f64| 2.0 * products as f64 / ms * 1e-6;
         let forward = least(rounds, || {
-            conv2d::forward(&geometry, &x, &w, None, Activation::Identity, &mut y)
+            conv2d::forward(&geometry, &x, &w, Epilogue::default(), &mut y)
         })?;
         let by_input = least(rounds, || conv2d::input_gradient(&geometry, &w, &g, &mut dx))?;
         let by_weight = least(rounds, || conv2d::weight_gradient(&geometry, &x, &g, &mut dw))?;

@@ -95,6 +95,36 @@ impl Affine<'_> {
         1.0 / (f64::from(variance) + self.epsilon).sqrt()
     }
 
+    /// The normalization by given statistics as `scale · x + bias`, `[channels]` each, `summand` being
+    /// what is added to x before.
+    ///
+    /// # Errors
+    /// When a slice has another length than the others.
+    pub fn fold(
+        &self,
+        statistics: &Statistics,
+        summand: Option<&[f32]>,
+    ) -> Result<[Vec<f32>; 2], KernelError> {
+        let channels = self.weight.len();
+        check_length("the bias", self.bias, channels)?;
+        check_length("the mean", &statistics.mean, channels)?;
+        check_length("the variance", &statistics.variance, channels)?;
+        if let Some(summand) = summand {
+            check_length("the summand", summand, channels)?;
+        }
+        let (scale, bias) = (0..channels)
+            .map(|channel| {
+                let deviation = self.inverse_deviation(statistics.variance[channel]);
+                let scale = f64::from(self.weight[channel]) * deviation;
+                let summand = summand.map_or(0.0, |summand| f64::from(summand[channel]));
+                let mean = f64::from(statistics.mean[channel]) - summand;
+                let bias = f64::from(self.bias[channel]) - mean * scale;
+                (narrow(scale), narrow(bias))
+            })
+            .unzip();
+        Ok([scale, bias])
+    }
+
     /// The factor of a channel.
     fn scale(&self, channel: usize, variance: f32) -> f32 {
         narrow(f64::from(self.weight[channel]) * self.inverse_deviation(variance))
@@ -329,7 +359,6 @@ multiversioned! {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "values are f32")]
 fn narrow(value: f64) -> f32 {
     value as f32
 }

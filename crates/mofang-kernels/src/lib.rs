@@ -15,18 +15,21 @@
 //! - Threads are rayon's, of the pool that the caller runs in.
 #![expect(
     clippy::cast_precision_loss,
-    reason = "counts of values are far below 2^52"
+    clippy::cast_possible_truncation,
+    reason = "counts of values are far below 2^52, and results are f32"
 )]
 
 pub mod batch_norm2d;
 pub mod conv2d;
 pub mod linear;
+pub mod optimizer;
 pub mod pointwise;
 pub mod pooling;
 pub mod subsample;
 
 mod activation;
 mod error;
+mod recycling;
 mod scratch;
 mod shared;
 mod simd;
@@ -34,6 +37,7 @@ mod sums;
 
 pub use activation::Activation;
 pub use error::KernelError;
+pub use recycling::{recycle, recycled};
 
 /// The shapes of the operations.
 pub mod geometry {

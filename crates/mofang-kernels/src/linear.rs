@@ -17,6 +17,27 @@ use crate::simd::{Instructions, multiply_tile, multiversioned};
 /// Steps of the depth whose right columns stay in the first-level cache.
 const CACHED_COLUMNS: usize = 8192;
 
+/// Most rows of an input that are multiplied without packing.
+const ROWS_FEW: usize = 8;
+
+multiversioned! {
+    /// `Σ x · y`
+    fn dot(left: &[f32], right: &[f32]) -> f32 {
+        let mut sums = [0.0_f32; 64];
+        let (lefts, left_rest) = left.as_chunks::<64>();
+        let (rights, right_rest) = right.as_chunks::<64>();
+        for (left, right) in lefts.iter().zip(rights) {
+            for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
+                *sum += left * right;
+            }
+        }
+        for (sum, (left, right)) in sums.iter_mut().zip(left_rest.iter().zip(right_rest)) {
+            *sum += left * right;
+        }
+        crate::sums::fold(sums) as f32
+    }
+}
+
 /// A matrix in memory: value `[row, column]` lies at `row · row_stride + column · column_stride`.
 #[derive(Debug, Clone, Copy)]
 struct Matrix<'a> {
@@ -207,6 +228,21 @@ pub fn forward(
     shape.check(input, weight, output)?;
     if let Some(bias) = bias {
         check_length("the bias", bias, shape.features_out)?;
+    }
+    if shape.batch <= ROWS_FEW && shape.features_in > 0 {
+        // Packing the weights would take longer than reading them once.
+        let columns = shape.features_out;
+        // SAFETY: a task has its own columns, and takes one value at a time.
+        let output = unsafe { SharedOutput::new(output) };
+        (0..columns).into_par_iter().with_min_len(16).for_each(|column| {
+            let weight = &weight[column * shape.features_in..(column + 1) * shape.features_in];
+            let bias = bias.map_or(0.0, |bias| bias[column]);
+            for (row, input) in input.chunks_exact(shape.features_in).enumerate() {
+                let value = clamp(dot(input, weight) + bias, activation.bounds());
+                output.part(row * columns + column, 1).fill(value);
+            }
+        });
+        return Ok(());
     }
     multiply(
         [shape.batch, shape.features_in, shape.features_out],

@@ -412,7 +412,6 @@ pub fn area_average_gradient(
     Ok(())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "values are f32")]
 fn narrow(value: f64) -> f32 {
     value as f32
 }

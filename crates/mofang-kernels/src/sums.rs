@@ -27,9 +27,21 @@ multiversioned! {
 }
 
 multiversioned! {
-    /// `Σ x²`
+    /// `Σ x²`, in double precision throughout: the square of a finite value may not be one.
     pub(crate) fn squares(values: &[f32]) -> f64 {
-        blocks(values, |sum, value| sum + value * value)
+        let mut sums = [0.0_f64; 16];
+        let (parts, rest) = values.as_chunks::<16>();
+        for values in parts {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                let value = f64::from(*value);
+                *sum += value * value;
+            }
+        }
+        for (sum, value) in sums.iter_mut().zip(rest) {
+            let value = f64::from(*value);
+            *sum += value * value;
+        }
+        sums.iter().sum()
     }
 }
 

@@ -5,9 +5,13 @@ use rayon::prelude::*;
 
 use super::Conv2dGeometry;
 use super::gather::{COPY, Gather, OutputGrid};
-use crate::activation::{Activation, clamp};
+use super::Epilogue;
+use crate::activation::clamp;
 use crate::scratch::Scratch;
 use crate::simd::multiversioned;
+
+/// Least planes that a thread takes at once.
+const PLANES_MIN: usize = 4;
 
 /// Values that are summed side by side.
 const LANES: usize = 16;
@@ -20,8 +24,7 @@ pub(super) fn apply(
     gather: &Gather,
     grid: &OutputGrid,
     weight: impl Fn(usize, usize) -> f32 + Sync,
-    bias: Option<&[f32]>,
-    activation: Activation,
+    epilogue: Epilogue<'_>,
     source: &[f32],
     output: &mut [f32],
 ) {
@@ -32,27 +35,23 @@ pub(super) fn apply(
         .par_chunks_exact_mut(grid.plane)
         .zip(source.par_chunks_exact(plane))
         .enumerate()
-        .for_each(|(place, (output, source))| {
-            let channel = place % channels;
-            let mut padded = gather.buffer(1);
-            padded[gather.plane()..].fill(0.0);
-            gather.pad(source, &mut padded[..gather.plane()]);
-            let taps: Vec<(usize, f32)> = offsets
-                .iter()
-                .enumerate()
-                .map(|(tap, offset)| (*offset, weight(channel, tap)))
-                .collect();
-            let bias = bias.map_or(0.0, |bias| bias[channel]);
-            filter(
-                &padded,
-                gather,
-                &taps,
-                bias,
-                activation.bounds(),
-                grid,
-                output,
-            );
-        });
+        .with_min_len(PLANES_MIN)
+        .for_each_init(
+            || {
+                let mut padded = gather.buffer(1);
+                padded.fill(0.0);
+                (padded, Vec::new())
+            },
+            |(padded, taps), (place, (output, source))| {
+                let channel = place % channels;
+                gather.pad(source, &mut padded[..gather.plane()]);
+                taps.clear();
+                for (tap, offset) in offsets.iter().enumerate() {
+                    taps.push((*offset, weight(channel, tap)));
+                }
+                filter(padded, gather, taps, epilogue.part(channel..channel + 1), grid, output);
+            },
+        );
 }
 
 multiversioned! {
@@ -61,38 +60,67 @@ multiversioned! {
         padded: &[f32],
         gather: &Gather,
         taps: &[(usize, f32)],
-        bias: f32,
-        bounds: [f32; 2],
+        epilogue: Epilogue<'_>,
         grid: &OutputGrid,
         output: &mut [f32],
     ) {
         let [height, width] = gather.grid;
         for y in 0..height {
-            let source = gather.row_start(y);
             let target = &mut output[grid.start + y * grid.row..];
             let mut x = 0;
             while x < width {
-                let mut sums = [bias; LANES];
-                for (offset, weight) in taps {
-                    let from = source + offset + x;
-                    for (sum, value) in sums.iter_mut().zip(&padded[from..from + LANES]) {
-                        *sum += weight * value;
-                    }
-                }
-                let length = (width - x).min(LANES);
-                if grid.column == 1 && length == LANES {
-                    for (output, sum) in target[x..x + LANES].iter_mut().zip(sums) {
-                        *output = clamp(sum, bounds);
-                    }
+                let source = &padded[gather.row_start(y) + x..];
+                let target = &mut target[x * grid.column..];
+                let left = width - x;
+                if left >= 4 * LANES {
+                    filter_part::<{ 4 * LANES }>(source, taps, epilogue, grid.column, left, target);
+                    x += 4 * LANES;
+                } else if left >= 2 * LANES {
+                    filter_part::<{ 2 * LANES }>(source, taps, epilogue, grid.column, left, target);
+                    x += 2 * LANES;
                 } else {
-                    let targets = target[x * grid.column..].iter_mut().step_by(grid.column);
-                    for (output, sum) in targets.zip(&sums[..length]) {
-                        *output = clamp(*sum, bounds);
-                    }
+                    filter_part::<LANES>(source, taps, epilogue, grid.column, left, target);
+                    x += LANES;
                 }
-                x += LANES;
             }
         }
+    }
+}
+
+/// Filters so many neighbouring pixels, of which `left` are wanted.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "compiled for the caller's instructions")]
+fn filter_part<const SIZE: usize>(
+    source: &[f32],
+    taps: &[(usize, f32)],
+    epilogue: Epilogue<'_>,
+    column: usize,
+    left: usize,
+    target: &mut [f32],
+) {
+    let mut sums = [0.0_f32; SIZE];
+    for (offset, weight) in taps {
+        let Some(values) = source[*offset..].first_chunk::<SIZE>() else {
+            return;
+        };
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += weight * value;
+        }
+    }
+    let [scale, bias] = epilogue.of(0);
+    let bounds = epilogue.activation.bounds();
+    for sum in &mut sums {
+        *sum = clamp(*sum * scale + bias, bounds);
+    }
+    if column == 1
+        && left >= SIZE
+        && let Some(target) = target.first_chunk_mut::<SIZE>()
+    {
+        *target = sums;
+        return;
+    }
+    for (output, sum) in target.iter_mut().step_by(column).zip(sums.iter().take(left)) {
+        *output = *sum;
     }
 }
 

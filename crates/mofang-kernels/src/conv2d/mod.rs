@@ -29,11 +29,53 @@ use crate::{Activation, KernelError};
 use gather::{Gather, OutputGrid};
 use product::{PackedWeights, Product, WeightStrides};
 
+/// What is done to each sum: `activation(scale · sum + bias)`, `[channels_out]` each.
+///
+/// A batch normalization in evaluation is a scale and a bias
+/// ([`Affine::fold`](crate::batch_norm2d::Affine::fold)).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Epilogue<'a> {
+    /// The factor, 1 where there is none.
+    pub scale: Option<&'a [f32]>,
+    /// The summand, 0 where there is none.
+    pub bias: Option<&'a [f32]>,
+    /// What is done last.
+    pub activation: Activation,
+}
+
+impl Epilogue<'_> {
+    fn check(&self, channels: usize) -> Result<(), KernelError> {
+        if let Some(scale) = self.scale {
+            check_length("the scale", scale, channels)?;
+        }
+        if let Some(bias) = self.bias {
+            check_length("the bias", bias, channels)?;
+        }
+        Ok(())
+    }
+
+    /// Scale and bias of a channel.
+    fn of(&self, channel: usize) -> [f32; 2] {
+        [
+            self.scale.map_or(1.0, |scale| scale[channel]),
+            self.bias.map_or(0.0, |bias| bias[channel]),
+        ]
+    }
+
+    /// That of some channels.
+    fn part(&self, channels: std::ops::Range<usize>) -> Self {
+        Self {
+            scale: self.scale.map(|scale| &scale[channels.clone()]),
+            bias: self.bias.map(|bias| &bias[channels]),
+            activation: self.activation,
+        }
+    }
+}
+
 /// The convolution, bias and activation included.
 ///
 /// `input` is `[batch, channels_in, height, width]`, `weight` is
-/// `[channels_out, channels_in / groups, kernel height, kernel width]`, `bias` is `[channels_out]`,
-/// `output` is `[batch, channels_out, output height, output width]`.
+/// `[channels_out, channels_in / groups, kernel height, kernel width]`, `output` is `[batch, channels_out, output height, output width]`.
 ///
 /// # Errors
 /// When a slice has another length than its shape says.
@@ -41,19 +83,16 @@ pub fn forward(
     geometry: &Conv2dGeometry,
     input: &[f32],
     weight: &[f32],
-    bias: Option<&[f32]>,
-    activation: Activation,
+    epilogue: Epilogue<'_>,
     output: &mut [f32],
 ) -> Result<(), KernelError> {
     geometry.check_lengths(input, weight, output)?;
-    if let Some(bias) = bias {
-        check_length("bias", bias, geometry.channels_out)?;
-    }
+    epilogue.check(geometry.channels_out)?;
     if input.is_empty() || output.is_empty() {
         let pixels = geometry.output()[0] * geometry.output()[1];
         for (plane, output) in output.chunks_exact_mut(pixels.max(1)).enumerate() {
-            let value = bias.map_or(0.0, |bias| bias[plane % geometry.channels_out]);
-            output.fill(clamp(value, activation.bounds()));
+            let [_, bias] = epilogue.of(plane % geometry.channels_out);
+            output.fill(clamp(bias, epilogue.activation.bounds()));
         }
         return Ok(());
     }
@@ -66,8 +105,7 @@ pub fn forward(
             &gather,
             &grid,
             |channel, tap| weight[channel * gather.taps.len() + tap],
-            bias,
-            activation,
+            epilogue,
             input,
             output,
         );
@@ -88,8 +126,7 @@ pub fn forward(
         grid,
         weights: &weights,
         channels,
-        bias,
-        activation,
+        epilogue,
     };
     product.run(input, output);
     Ok(())
@@ -122,8 +159,7 @@ pub fn input_gradient(
                 &gather,
                 &grid,
                 |channel, tap| weight[channel * kernel + kept[tap]],
-                None,
-                Activation::Identity,
+                Epilogue::default(),
                 output_gradient,
                 input_gradient,
             );
@@ -142,8 +178,7 @@ pub fn input_gradient(
             grid,
             weights: &weights,
             channels,
-            bias: None,
-            activation: Activation::Identity,
+            epilogue: Epilogue::default(),
         };
         product.run(output_gradient, input_gradient);
     }
@@ -201,7 +236,6 @@ pub fn bias_gradient(
     Ok(())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "gradients are f32")]
 fn narrow(value: f64) -> f32 {
     value as f32
 }

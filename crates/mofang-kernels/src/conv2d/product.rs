@@ -7,7 +7,8 @@
 use rayon::prelude::*;
 
 use super::gather::{self, COPY, ColumnCopy, Gather, OutputGrid, Segment};
-use crate::activation::{Activation, clamp};
+use super::Epilogue;
+use crate::activation::clamp;
 use crate::scratch::Scratch;
 use crate::shared::SharedOutput;
 use crate::simd::{
@@ -119,16 +120,25 @@ fn pack_tile(
     tile: &mut [f32],
 ) {
     let taps = strides.taps.len();
+    let is_contiguous = strides.channel == taps && strides.taps.iter().copied().eq(0..taps);
     for row in 0..rows {
         let weights = &weights[row * strides.row..];
-        let (mut channel, mut tap) = (steps.0 / taps, steps.0 % taps);
-        for value in tile[row..].iter_mut().step_by(rows) {
-            *value = weights[channel * strides.channel + strides.taps[tap]];
-            tap += 1;
-            if tap == taps {
-                tap = 0;
-                channel += 1;
+        let targets = tile[row..].iter_mut().step_by(rows);
+        if is_contiguous {
+            for (value, weight) in targets.zip(&weights[steps.0..steps.1]) {
+                *value = *weight;
             }
+            continue;
+        }
+        let mut taps_left = strides.taps[steps.0 % taps..].iter();
+        let mut channel = steps.0 / taps * strides.channel;
+        for value in targets {
+            let tap = taps_left.next().unwrap_or_else(|| {
+                channel += strides.channel;
+                taps_left = strides.taps.iter();
+                taps_left.next().unwrap_or(&0)
+            });
+            *value = weights[channel + tap];
         }
     }
 }
@@ -165,9 +175,7 @@ pub(super) struct Product<'a> {
     pub(super) weights: &'a PackedWeights,
     /// Channels of the source in a group.
     pub(super) channels: usize,
-    /// A value for each row of each group.
-    pub(super) bias: Option<&'a [f32]>,
-    pub(super) activation: Activation,
+    pub(super) epilogue: Epilogue<'a>,
 }
 
 /// A part of the output: these pixels of all images' pixels, and of each group's tiles these.
@@ -332,11 +340,7 @@ impl Product<'_> {
         join(segments, &self.grid, parts);
         let stage = Stage {
             is_first: start == 0,
-            bounds: if end == depth {
-                self.activation.bounds()
-            } else {
-                Activation::Identity.bounds()
-            },
+            is_last: end == depth,
         };
         let weights = &self.weights.values[group * rows * depth..(group + 1) * rows * depth];
         let tiles = self.weights.layout().tiles();
@@ -355,7 +359,7 @@ impl Product<'_> {
                 let right = &gathered[..(end - start) * columns];
                 multiply_tile(instructions, height, left, right, tile);
             }
-            let bias = self.bias.map(|bias| &bias[group * rows + first..group * rows + last]);
+            let epilogue = self.epilogue.part(group * rows + first..group * rows + last);
             write_tile(
                 output,
                 &tile[..height * columns],
@@ -363,7 +367,7 @@ impl Product<'_> {
                 parts,
                 &self.grid,
                 [groups * rows, group * rows + first],
-                bias,
+                epilogue,
                 stage,
             );
         }
@@ -416,10 +420,9 @@ impl Product<'_> {
         output: &SharedOutput<'_>,
     ) {
         let PackedWeights { groups, rows, .. } = *self.weights;
-        let bias = self.bias.map(|bias| &bias[group * rows..(group + 1) * rows]);
         for row in 0..rows {
-            let value = bias.map_or(0.0, |bias| bias[row]);
-            let value = clamp(value, self.activation.bounds());
+            let [_, bias] = self.epilogue.of(group * rows + row);
+            let value = clamp(bias, self.epilogue.activation.bounds());
             for segment in segments {
                 let plane = segment.image * groups * rows + group * rows + row;
                 let start = plane * self.grid.plane + segment.output;
@@ -518,7 +521,7 @@ pub(super) fn pad_all(gather: &Gather, source: &[f32]) -> Scratch {
 #[derive(Debug, Clone, Copy)]
 struct Stage {
     is_first: bool,
-    bounds: [f32; 2],
+    is_last: bool,
 }
 
 /// Segments that lie side by side in the output as one.
@@ -549,12 +552,13 @@ multiversioned! {
         segments: &[Segment],
         grid: &OutputGrid,
         rows: [usize; 2],
-        bias: Option<&[f32]>,
+        epilogue: Epilogue<'_>,
         stage: Stage,
     ) {
         let [all_rows, first_row] = rows;
+        let bounds = epilogue.activation.bounds();
         for (row, values) in tile.chunks_exact(columns).enumerate() {
-            let bias = bias.map_or(0.0, |bias| bias[row]);
+            let [scale, bias] = epilogue.of(row);
             for segment in segments {
                 let plane = segment.image * all_rows + first_row + row;
                 let start = plane * grid.plane + segment.output;
@@ -563,17 +567,21 @@ multiversioned! {
                 let values = &values[segment.column..segment.column + segment.length];
                 if grid.column > 1 {
                     for (output, value) in part.iter_mut().step_by(grid.column).zip(values) {
-                        let before = if stage.is_first { bias } else { *output };
-                        *output = clamp(before + value, stage.bounds);
+                        let sum = if stage.is_first { *value } else { *output + value };
+                        *output = if stage.is_last { clamp(sum * scale + bias, bounds) } else { sum };
                     }
-                } else if stage.is_first {
-                    for (output, value) in part.iter_mut().zip(values) {
-                        *output = clamp(bias + value, stage.bounds);
-                    }
-                } else {
-                    for (output, value) in part.iter_mut().zip(values) {
-                        *output = clamp(*output + value, stage.bounds);
-                    }
+                    continue;
+                }
+                let pairs = part.iter_mut().zip(values);
+                match (stage.is_first, stage.is_last) {
+                    (true, true) => pairs.for_each(|(output, value)| {
+                        *output = clamp(value * scale + bias, bounds);
+                    }),
+                    (true, false) => pairs.for_each(|(output, value)| *output = *value),
+                    (false, true) => pairs.for_each(|(output, value)| {
+                        *output = clamp((*output + value) * scale + bias, bounds);
+                    }),
+                    (false, false) => pairs.for_each(|(output, value)| *output += value),
                 }
             }
         }

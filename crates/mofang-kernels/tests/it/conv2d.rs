@@ -1,6 +1,6 @@
 //! Convolution against its definition.
 
-use mofang_kernels::conv2d;
+use mofang_kernels::conv2d::{self, Epilogue};
 use mofang_kernels::geometry::{Conv2dGeometry, Conv2dWindows};
 use mofang_kernels::{Activation, KernelError};
 use proptest::prelude::*;
@@ -68,16 +68,18 @@ impl Case {
         let input = values(geometry.input_length(), 1);
         let weight = values(geometry.weight_length(), 2);
         let bias = values(self.weight[0], 3);
+        let scale = values(self.weight[0], 5);
         let slope = values(geometry.output_length(), 4);
         let pixels = geometry.output()[0] * geometry.output()[1];
         let mut output: Vec<f64> = (0..geometry.output_length())
             .map(|place| f64::from(bias[place / pixels % self.weight[0]]))
             .collect();
+        let scale_of = |o: usize| f64::from(scale[o / pixels % self.weight[0]]);
         let mut by_input = vec![0.0; input.len()];
         let mut by_weight = vec![0.0; weight.len()];
         let mut by_bias = vec![0.0; bias.len()];
         self.products(|o, i, w| {
-            output[o] += f64::from(input[i]) * f64::from(weight[w]);
+            output[o] += scale_of(o) * f64::from(input[i]) * f64::from(weight[w]);
             by_input[i] += f64::from(slope[o]) * f64::from(weight[w]);
             by_weight[w] += f64::from(slope[o]) * f64::from(input[i]);
         });
@@ -89,7 +91,12 @@ impl Case {
 
         let mut actual = vec![f32::NAN; output.len()];
         let run = |activation, actual: &mut [f32]| {
-            conv2d::forward(&geometry, &input, &weight, Some(&bias), activation, actual).unwrap();
+            let epilogue = Epilogue {
+                scale: Some(&scale),
+                bias: Some(&bias),
+                activation,
+            };
+            conv2d::forward(&geometry, &input, &weight, epilogue, actual).unwrap();
         };
         run(Activation::Identity, &mut actual);
         assert_sums("output", &actual, &output, depth, 1.0);
@@ -271,10 +278,13 @@ fn not_numbers_go_where_the_formula_takes_them() {
                 by_input[i] += f64::from(slopes[o]) * f64::from(weight[w]);
             });
             let mut actual = vec![0.0; output.len()];
-            conv2d::forward(&geometry, &input, &weight, None, Activation::Identity, &mut actual)
-                .unwrap();
+            conv2d::forward(&geometry, &input, &weight, Epilogue::default(), &mut actual).unwrap();
             assert_sums("output", &actual, &output, 100, 1.0);
-            conv2d::forward(&geometry, &input, &weight, None, Activation::Relu, &mut actual).unwrap();
+            let relu = Epilogue {
+                activation: Activation::Relu,
+                ..Epilogue::default()
+            };
+            conv2d::forward(&geometry, &input, &weight, relu, &mut actual).unwrap();
             let nans = |values: &[f64]| values.iter().filter(|value| value.is_nan()).count();
             let rectified = actual.iter().filter(|value| value.is_nan()).count();
             assert_eq!(rectified, nans(&output));
@@ -298,8 +308,7 @@ fn run(case: &Case) -> Vec<Vec<u32>> {
     let mut by_input = vec![0.0; input.len()];
     let mut by_weight = vec![0.0; weight.len()];
     let mut by_bias = vec![0.0; case.weight[0]];
-    let identity = Activation::Identity;
-    conv2d::forward(&geometry, &input, &weight, None, identity, &mut output).unwrap();
+    conv2d::forward(&geometry, &input, &weight, Epilogue::default(), &mut output).unwrap();
     conv2d::input_gradient(&geometry, &weight, &slope, &mut by_input).unwrap();
     conv2d::weight_gradient(&geometry, &input, &slope, &mut by_weight).unwrap();
     conv2d::bias_gradient(&geometry, &slope, &mut by_bias).unwrap();

@@ -2,9 +2,9 @@
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, relu6};
-use mofang_kernels::{Activation, KernelError, pointwise};
+use mofang_kernels::{Activation, KernelError, pointwise, recycled};
 
-use super::native::{Kernel, Values, apply, native};
+use super::native::{Kernel, Values, apply, discard, native};
 
 /// `activation(input)`
 pub(crate) fn activate(input: Tensor<4>, activation: Activation) -> Tensor<4> {
@@ -15,7 +15,13 @@ pub(crate) fn activate(input: Tensor<4>, activation: Activation) -> Tensor<4> {
         let shape = input.dims();
         apply(Rectified { activation, shape }, [native])
     });
-    fused.unwrap_or_else(|| reference(input, activation))
+    match fused {
+        Some(output) => {
+            discard(input);
+            output
+        }
+        None => reference(input, activation),
+    }
 }
 
 /// `activation(left + right)`
@@ -31,7 +37,11 @@ pub(crate) fn add(left: Tensor<4>, right: Tensor<4>, activation: Activation) -> 
         )
     };
     match fused() {
-        Some(output) => output,
+        Some(output) => {
+            discard(left);
+            discard(right);
+            output
+        }
         None => reference(left + right, activation),
     }
 }
@@ -56,9 +66,13 @@ impl<const N: usize> Kernel<N> for Rectified {
     /// The output.
     type Saved = Values;
 
+    fn release(output: Values) -> Vec<Values> {
+        vec![output]
+    }
+
     fn forward(&self, inputs: [&Values; N]) -> Result<(Values, Values), KernelError> {
         let first = inputs[0].as_slice();
-        let mut output = vec![0.0; first.len()];
+        let mut output = recycled(first.len());
         match inputs.get(1) {
             None => pointwise::activate(self.activation, first, &mut output)?,
             Some(second) => {
@@ -78,7 +92,7 @@ impl<const N: usize> Kernel<N> for Rectified {
         let slopes = if self.activation == Activation::Identity {
             output_gradient.clone()
         } else {
-            let mut slopes = vec![0.0; output.as_slice().len()];
+            let mut slopes = recycled(output.as_slice().len());
             pointwise::gradient(
                 self.activation,
                 output.as_slice(),

@@ -4,10 +4,10 @@ use burn::tensor::Tensor;
 use burn::tensor::module::{batch_norm, batch_norm_train};
 use mofang_kernels::batch_norm2d::{self as kernel, Affine, Statistics};
 use mofang_kernels::geometry::ChannelShape;
-use mofang_kernels::{Activation, KernelError};
+use mofang_kernels::{Activation, KernelError, recycled};
 
 use super::add::reference;
-use super::native::{Kernel, Values, apply, apply_with, native};
+use super::native::{Kernel, Values, apply, apply_with, discard, native};
 
 /// Parameters of a batch normalization, `[channels]` each.
 #[derive(Debug, Clone)]
@@ -38,7 +38,10 @@ pub(crate) fn batch_norm2d(
         (!is_tracked).then(|| apply(normalize, inputs)).flatten()
     };
     match fused() {
-        Some(output) => output,
+        Some(output) => {
+            discard(input);
+            output
+        }
         None => reference(
             batch_norm(input, norm.weight, norm.bias, mean, variance, norm.epsilon),
             activation,
@@ -119,8 +122,12 @@ struct Saved {
 impl Kernel<3> for Normalize {
     type Saved = Saved;
 
+    fn release(saved: Saved) -> Vec<Values> {
+        vec![saved.input]
+    }
+
     fn forward(&self, [input, weight, bias]: [&Values; 3]) -> Result<(Values, Saved), KernelError> {
-        let mut output = vec![0.0; input.as_slice().len()];
+        let mut output = recycled(input.as_slice().len());
         let statistics = kernel::train(
             &self.channels(),
             input.as_slice(),
@@ -143,7 +150,7 @@ impl Kernel<3> for Normalize {
         output_gradient: &Values,
         [by_input, by_weight, by_bias]: [bool; 3],
     ) -> Result<[Option<Values>; 3], KernelError> {
-        let mut gradient = vec![0.0; saved.input.as_slice().len()];
+        let mut gradient = recycled(saved.input.as_slice().len());
         let affine = kernel::gradient(
             &self.channels(),
             saved.input.as_slice(),
@@ -166,9 +173,13 @@ impl Kernel<3> for Normalize {
 impl Kernel<5> for Normalize {
     type Saved = ();
 
+    fn release((): ()) -> Vec<Values> {
+        Vec::new()
+    }
+
     fn forward(&self, inputs: [&Values; 5]) -> Result<(Values, ()), KernelError> {
         let [input, weight, bias, mean, variance] = inputs;
-        let mut output = vec![0.0; input.as_slice().len()];
+        let mut output = recycled(input.as_slice().len());
         let statistics = Statistics {
             mean: mean.as_slice().to_vec(),
             variance: variance.as_slice().to_vec(),

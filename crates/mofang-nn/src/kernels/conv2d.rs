@@ -1,53 +1,119 @@
-//! Convolution.
+//! Convolution, with what stands behind it in evaluation.
 
 use burn::tensor::Tensor;
 use burn::tensor::ops::ConvOptions;
+use mofang_kernels::batch_norm2d::{Affine, Statistics};
+use mofang_kernels::conv2d::{self as kernel, Epilogue};
 use mofang_kernels::geometry::{Conv2dGeometry, Conv2dWindows};
-use mofang_kernels::{Activation, KernelError, conv2d as kernel};
+use mofang_kernels::{Activation, KernelError, recycled};
 
-use super::native::{Kernel, Values, apply, native};
-use super::symmetric;
+use super::native::{Kernel, Native, Values, apply, discard, native};
+use super::{BatchNorm, activate, batch_norm2d, symmetric};
 
-/// [`burn::tensor::module::conv2d`]: `input` `[batch, channels_in, height, width]`, `weight`
-/// `[channels_out, channels_in / groups, kernel height, kernel width]`, `bias` `[channels_out]`.
-
-pub(crate) fn conv2d(
-    input: Tensor<4>,
-    weight: Tensor<4>,
-    bias: Option<Tensor<1>>,
-    options: ConvOptions<2>,
-) -> Tensor<4> {
-    fused(&input, &weight, bias.as_ref(), &options)
-        .unwrap_or_else(|| burn::tensor::module::conv2d(input, weight, bias, options))
+/// The weights of a convolution and how its windows lie.
+#[derive(Debug, Clone)]
+pub(crate) struct Weights {
+    /// `[channels_out, channels_in / groups, kernel height, kernel width]`
+    pub(crate) weight: Tensor<4>,
+    /// `[channels_out]`
+    pub(crate) bias: Option<Tensor<1>>,
+    pub(crate) options: ConvOptions<2>,
 }
 
-fn fused(
-    input: &Tensor<4>,
-    weight: &Tensor<4>,
-    bias: Option<&Tensor<1>>,
-    options: &ConvOptions<2>,
-) -> Option<Tensor<4>> {
-    let windows = Conv2dWindows {
-        stride: options.stride,
-        padding: symmetric(options.padding)?,
-        dilation: options.dilation,
-        groups: options.groups,
+/// [`burn::tensor::module::conv2d`] of `input` `[batch, channels_in, height, width]`.
+pub(crate) fn conv2d(input: Tensor<4>, weights: Weights) -> Tensor<4> {
+    let fused = || {
+        let convolution = Convolution::of(&input, &weights)?;
+        let inputs = [native(&input)?, native(&weights.weight)?];
+        match &weights.bias {
+            Some(bias) => {
+                let [input, weight] = inputs;
+                apply(convolution, [input, weight, native(bias)?])
+            }
+            None => apply(convolution, inputs),
+        }
     };
-    let geometry = Conv2dGeometry::new(input.dims(), weight.dims(), windows).ok()?;
-    let [batch, ..] = input.dims();
-    let [channels_out, ..] = weight.dims();
-    let [height, width] = geometry.output();
-    let convolution = Convolution {
-        geometry,
-        input: input.dims(),
-        weight: weight.dims(),
-        output: [batch, channels_out, height, width],
-    };
-    let (input, weight) = (native(input)?, native(weight)?);
-    match bias {
-        Some(bias) => apply(convolution, [input, weight, native(bias)?]),
-        None => apply(convolution, [input, weight]),
+    match fused() {
+        Some(output) => {
+            discard(input);
+            output
+        }
+        None => burn::tensor::module::conv2d(
+            input,
+            weights.weight,
+            weights.bias,
+            weights.options,
+        ),
     }
+}
+
+/// A convolution, the normalization by given statistics (mean and variance) behind it, and an activation.
+/// Where no gradient is asked for, all is one operation.
+pub(crate) fn conv2d_normalized(
+    input: Tensor<4>,
+    weights: Weights,
+    norm: Option<(BatchNorm, [Tensor<1>; 2])>,
+    activation: Activation,
+) -> Tensor<4> {
+    if let Some(output) = evaluate(&input, &weights, norm.as_ref(), activation) {
+        discard(input);
+        return output;
+    }
+    let output = conv2d(input, weights);
+    match norm {
+        Some((norm, statistics)) => batch_norm2d(output, norm, statistics, activation),
+        None => activate(output, activation),
+    }
+}
+
+fn evaluate(
+    input: &Tensor<4>,
+    weights: &Weights,
+    norm: Option<&(BatchNorm, [Tensor<1>; 2])>,
+    activation: Activation,
+) -> Option<Tensor<4>> {
+    let convolution = Convolution::of(input, weights)?;
+    let is_tracked = matches!(native(input)?, Native::Tracked(..));
+    if is_tracked {
+        return None;
+    }
+    let values = |tensor: &Tensor<1>| native(tensor)?.without_gradient();
+    let bias = match &weights.bias {
+        Some(bias) => Some(values(bias)?),
+        None => None,
+    };
+    let own_bias = bias.as_ref().map(Values::as_slice);
+    let folded = match norm {
+        Some((norm, [mean, variance])) => {
+            let (weight, shift) = (values(&norm.weight)?, values(&norm.bias)?);
+            let affine = Affine {
+                weight: weight.as_slice(),
+                bias: shift.as_slice(),
+                epsilon: norm.epsilon,
+            };
+            let statistics = Statistics {
+                mean: values(mean)?.as_slice().to_vec(),
+                variance: values(variance)?.as_slice().to_vec(),
+            };
+            Some(affine.fold(&statistics, own_bias).ok()?)
+        }
+        None => None,
+    };
+    let epilogue = Epilogue {
+        scale: folded.as_ref().map(|[scale, _]| scale.as_slice()),
+        bias: folded.as_ref().map_or(own_bias, |[_, bias]| Some(bias)),
+        activation,
+    };
+    let mut output = recycled(convolution.geometry.output_length());
+    kernel::forward(
+        &convolution.geometry,
+        native(input)?.without_gradient()?.as_slice(),
+        native(&weights.weight)?.without_gradient()?.as_slice(),
+        epilogue,
+        &mut output,
+    )
+    .ok()?;
+    Some(Values::new(output, convolution.output).into_tensor())
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,19 +124,46 @@ struct Convolution {
     output: [usize; 4],
 }
 
+impl Convolution {
+    fn of(input: &Tensor<4>, weights: &Weights) -> Option<Self> {
+        let options = &weights.options;
+        let windows = Conv2dWindows {
+            stride: options.stride,
+            padding: symmetric(options.padding)?,
+            dilation: options.dilation,
+            groups: options.groups,
+        };
+        let (input, weight) = (input.dims(), weights.weight.dims());
+        let geometry = Conv2dGeometry::new(input, weight, windows).ok()?;
+        let [height, width] = geometry.output();
+        Some(Self {
+            geometry,
+            input,
+            weight,
+            output: [input[0], weight[0], height, width],
+        })
+    }
+}
+
 impl<const N: usize> Kernel<N> for Convolution {
     /// Input and weight.
     type Saved = (Values, Values);
 
+    fn release((input, weight): Self::Saved) -> Vec<Values> {
+        vec![input, weight]
+    }
+
     fn forward(&self, inputs: [&Values; N]) -> Result<(Values, Self::Saved), KernelError> {
         let (input, weight) = (inputs[0], inputs[1]);
-        let mut output = vec![0.0; self.geometry.output_length()];
+        let mut output = recycled(self.geometry.output_length());
         kernel::forward(
             &self.geometry,
             input.as_slice(),
             weight.as_slice(),
-            inputs.get(2).map(|bias| bias.as_slice()),
-            Activation::Identity,
+            Epilogue {
+                bias: inputs.get(2).map(|bias| bias.as_slice()),
+                ..Epilogue::default()
+            },
             &mut output,
         )?;
         let saved = (input.clone(), weight.clone());
@@ -86,17 +179,17 @@ impl<const N: usize> Kernel<N> for Convolution {
         let slopes = output_gradient.as_slice();
         let mut gradients = [const { None }; N];
         if wanted[0] {
-            let mut gradient = vec![0.0; self.geometry.input_length()];
+            let mut gradient = recycled(self.geometry.input_length());
             kernel::input_gradient(&self.geometry, weight.as_slice(), slopes, &mut gradient)?;
             gradients[0] = Some(Values::new(gradient, self.input));
         }
         if wanted[1] {
-            let mut gradient = vec![0.0; self.geometry.weight_length()];
+            let mut gradient = recycled(self.geometry.weight_length());
             kernel::weight_gradient(&self.geometry, input.as_slice(), slopes, &mut gradient)?;
             gradients[1] = Some(Values::new(gradient, self.weight));
         }
         if wanted.get(2) == Some(&true) {
-            let mut gradient = vec![0.0; self.output[1]];
+            let mut gradient = recycled(self.output[1]);
             kernel::bias_gradient(&self.geometry, slopes, &mut gradient)?;
             gradients[2] = Some(Values::new(gradient, [self.output[1]]));
         }

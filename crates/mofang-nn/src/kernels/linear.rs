@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use mofang_kernels::geometry::LinearShape;
-use mofang_kernels::{Activation, KernelError, linear as kernel};
+use mofang_kernels::{Activation, KernelError, linear as kernel, recycled};
 
 use super::native::{Kernel, Values, apply, native};
 
@@ -43,6 +43,10 @@ impl<const N: usize> Kernel<N> for Product {
     /// Input and weight.
     type Saved = (Values, Values);
 
+    fn release((input, weight): Self::Saved) -> Vec<Values> {
+        vec![input, weight]
+    }
+
     fn forward(&self, inputs: [&Values; N]) -> Result<(Values, Self::Saved), KernelError> {
         let (input, weight) = (inputs[0], inputs[1]);
         let LinearShape {
@@ -50,7 +54,7 @@ impl<const N: usize> Kernel<N> for Product {
             features_out,
             ..
         } = self.0;
-        let mut output = vec![0.0; batch * features_out];
+        let mut output = recycled(batch * features_out);
         kernel::forward(
             &self.0,
             input.as_slice(),
@@ -77,17 +81,17 @@ impl<const N: usize> Kernel<N> for Product {
         let slopes = output_gradient.as_slice();
         let mut gradients = [const { None }; N];
         if wanted[0] {
-            let mut gradient = vec![0.0; batch * features_in];
+            let mut gradient = recycled(batch * features_in);
             kernel::input_gradient(&self.0, weight.as_slice(), slopes, &mut gradient)?;
             gradients[0] = Some(Values::new(gradient, [batch, features_in]));
         }
         if wanted[1] {
-            let mut gradient = vec![0.0; features_out * features_in];
+            let mut gradient = recycled(features_out * features_in);
             kernel::weight_gradient(&self.0, input.as_slice(), slopes, &mut gradient)?;
             gradients[1] = Some(Values::new(gradient, [features_out, features_in]));
         }
         if wanted.get(2) == Some(&true) {
-            let mut gradient = vec![0.0; features_out];
+            let mut gradient = recycled(features_out);
             kernel::bias_gradient(&self.0, slopes, &mut gradient)?;
             gradients[2] = Some(Values::new(gradient, [features_out]));
         }

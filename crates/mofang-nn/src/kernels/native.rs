@@ -10,7 +10,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Tensor, TensorData};
-use mofang_kernels::KernelError;
+use mofang_kernels::{KernelError, recycle};
 
 type Tracked = FloatTensor<Autodiff<Flex>>;
 
@@ -29,8 +29,12 @@ pub(super) struct Values(FlexTensor);
 
 impl Values {
     /// The values of a tensor of `f32`, copied together where they are not.
-    fn of(tensor: &FlexTensor) -> Option<Self> {
-        let tensor = tensor.to_contiguous();
+    fn of(tensor: FlexTensor) -> Option<Self> {
+        let tensor = if tensor.is_contiguous() {
+            tensor
+        } else {
+            tensor.to_contiguous()
+        };
         tensor.as_slice::<f32>().is_some().then_some(Self(tensor))
     }
 
@@ -42,12 +46,29 @@ impl Values {
     pub(super) fn as_slice(&self) -> &[f32] {
         self.0.as_slice::<f32>().unwrap_or(&[])
     }
+
+    /// A tensor without autodiff.
+    pub(super) fn into_tensor<const D: usize>(self) -> Tensor<D> {
+        Tensor::from_primitive::<Flex>(self.0)
+    }
+
+    /// Gives the memory back, when nobody else has it.
+    fn recycle(self) {
+        if self.0.is_unique()
+            && let Ok(values) = self.0.into_data().try_into_vec::<f32>()
+        {
+            recycle(values);
+        }
+    }
 }
 
 /// An operation with a gradient, of `N` inputs.
 pub(super) trait Kernel<const N: usize>: Clone + fmt::Debug + Send + 'static {
     /// What the backward pass needs besides the operation itself.
     type Saved: Clone + fmt::Debug + Send + 'static;
+
+    /// Everything that is no longer needed after the backward pass.
+    fn release(saved: Self::Saved) -> Vec<Values>;
 
     /// The output, and what the backward pass needs.
     fn forward(&self, inputs: [&Values; N]) -> Result<(Values, Self::Saved), KernelError>;
@@ -68,11 +89,20 @@ pub(super) fn native<const D: usize>(tensor: &Tensor<D>) -> Option<Native> {
     }
     // The way out consumes the tensor even where it fails; a clone is a count.
     if let Ok(tracked) = tensor.clone().try_into_primitive::<Autodiff<Flex>>() {
-        let values = Values::of(tracked.primitive())?;
+        let values = Values::of(tracked.primitive().clone())?;
         return Some(Native::Tracked(tracked, values));
     }
     let plain = tensor.clone().try_into_primitive::<Flex>().ok()?;
-    Values::of(&plain).map(Native::Plain)
+    Values::of(plain).map(Native::Plain)
+}
+
+/// Gives the memory of a tensor without autodiff back, when nobody else has it.
+pub(super) fn discard<const D: usize>(tensor: Tensor<D>) {
+    if let Ok(plain) = tensor.try_into_primitive::<Flex>()
+        && let Some(values) = Values::of(plain)
+    {
+        values.recycle();
+    }
 }
 
 /// Applies an operation; nothing when it does not take these shapes.
@@ -119,6 +149,16 @@ impl Native {
         }
     }
 
+    /// The values where no gradient goes through them.
+    pub(super) fn without_gradient(self) -> Option<Values> {
+        if self.is_differentiated() {
+            return None;
+        }
+        match self {
+            Self::Plain(values) | Self::Tracked(_, values) => Some(values),
+        }
+    }
+
     /// Whether a gradient goes through it.
     pub(super) fn is_differentiated(&self) -> bool {
         match self {
@@ -159,13 +199,16 @@ impl<K: Kernel<N>, const N: usize> Backward<Flex, N> for Step<K> {
         let (kernel, saved) = ops.state;
         let output_gradient = gradients.consume::<Flex>(&ops.node);
         let wanted = ops.parents.each_ref().map(Option::is_some);
-        let found = Values::of(&output_gradient)
-            .map(|output_gradient| kernel.backward(&saved, &output_gradient, wanted));
-        let found = match found {
-            Some(Ok(found)) => found,
-            Some(Err(error)) => panic!("the gradient of {kernel:?}: {error}"),
-            None => panic!("the gradient of {kernel:?} is not of f32"),
+        let Some(output_gradient) = Values::of(output_gradient) else {
+            panic!("the gradient of {kernel:?} is not of f32");
         };
+        let found = match kernel.backward(&saved, &output_gradient, wanted) {
+            Ok(found) => found,
+            Err(error) => panic!("the gradient of {kernel:?}: {error}"),
+        };
+        // A gradient that was handed on as it is has two owners, and stays.
+        output_gradient.recycle();
+        K::release(saved).into_iter().for_each(Values::recycle);
         for (node, gradient) in ops.parents.into_iter().zip(found) {
             if let (Some(node), Some(gradient)) = (node, gradient) {
                 gradients.register::<Flex>(node.id, gradient.0);

@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use mofang_kernels::geometry::{AreaGeometry, PoolGeometry};
 use mofang_kernels::pooling::{self as kernel, Divisor};
-use mofang_kernels::KernelError;
+use mofang_kernels::{KernelError, recycled};
 
-use super::native::{Kernel, Values, apply, native};
+use super::native::{Kernel, Values, apply, discard, native};
 use super::symmetric;
 
 /// The largest value of each window; `output` is `[height, width]` of the result.
@@ -23,7 +23,10 @@ pub(crate) fn max_pool2d(
         apply(pool, [native(&input)?])
     };
     match fused() {
-        Some(output) => output,
+        Some(output) => {
+            discard(input);
+            output
+        }
         None => burn::tensor::module::max_pool2d(input, options),
     }
 }
@@ -46,7 +49,10 @@ pub(crate) fn avg_pool2d(
         apply(pool, [native(&input)?])
     };
     match fused() {
-        Some(output) => output,
+        Some(output) => {
+            discard(input);
+            output
+        }
         None => burn::tensor::module::avg_pool2d(input, options),
     }
 }
@@ -67,7 +73,10 @@ pub(crate) fn adaptive_avg_pool2d(input: Tensor<4>, size: [usize; 2]) -> Tensor<
         is_possible.then(|| apply(areas, [native(&input)?])).flatten()
     };
     match fused() {
-        Some(output) => output,
+        Some(output) => {
+            discard(input);
+            output
+        }
         None => burn::tensor::module::adaptive_avg_pool2d(input, size),
     }
 }
@@ -112,8 +121,12 @@ impl Kernel<1> for Pool {
     /// The tap of each maximum.
     type Saved = Vec<u8>;
 
+    fn release(_: Vec<u8>) -> Vec<Values> {
+        Vec::new()
+    }
+
     fn forward(&self, [input]: [&Values; 1]) -> Result<(Values, Vec<u8>), KernelError> {
-        let mut output = vec![0.0; self.geometry.output_length()];
+        let mut output = recycled(self.geometry.output_length());
         let taps = match self.kind {
             Kind::Max => kernel::max(&self.geometry, input.as_slice(), &mut output)?,
             Kind::Average(divisor) => {
@@ -131,7 +144,7 @@ impl Kernel<1> for Pool {
         _: [bool; 1],
     ) -> Result<[Option<Values>; 1], KernelError> {
         let slopes = output_gradient.as_slice();
-        let mut gradient = vec![0.0; self.geometry.input_length()];
+        let mut gradient = recycled(self.geometry.input_length());
         match self.kind {
             Kind::Max => kernel::max_gradient(&self.geometry, taps, slopes, &mut gradient)?,
             Kind::Average(divisor) => {
@@ -151,10 +164,14 @@ struct Areas {
 impl Kernel<1> for Areas {
     type Saved = ();
 
+    fn release((): ()) -> Vec<Values> {
+        Vec::new()
+    }
+
     fn forward(&self, [input]: [&Values; 1]) -> Result<(Values, ()), KernelError> {
         let [batch, channels, ..] = self.input;
         let [rows, columns] = self.geometry.areas;
-        let mut output = vec![0.0; batch * channels * rows * columns];
+        let mut output = recycled(batch * channels * rows * columns);
         kernel::area_average(&self.geometry, input.as_slice(), &mut output)?;
         Ok((Values::new(output, [batch, channels, rows, columns]), ()))
     }
@@ -165,7 +182,7 @@ impl Kernel<1> for Areas {
         output_gradient: &Values,
         _: [bool; 1],
     ) -> Result<[Option<Values>; 1], KernelError> {
-        let mut gradient = vec![0.0; self.input.iter().product()];
+        let mut gradient = recycled(self.input.iter().product());
         kernel::area_average_gradient(&self.geometry, output_gradient.as_slice(), &mut gradient)?;
         Ok([Some(Values::new(gradient, self.input))])
     }

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
 use mofang_kernels::geometry::SubsampleShape;
-use mofang_kernels::{KernelError, subsample as kernel};
+use mofang_kernels::{KernelError, recycled, subsample as kernel};
 
 use super::native::{Kernel, Values, apply, native};
 
@@ -35,9 +35,13 @@ struct Subsample(SubsampleShape);
 impl Kernel<1> for Subsample {
     type Saved = ();
 
+    fn release((): ()) -> Vec<Values> {
+        Vec::new()
+    }
+
     fn forward(&self, [input]: [&Values; 1]) -> Result<(Values, ()), KernelError> {
         let shape = self.0.output();
-        let mut output = vec![0.0; shape.iter().product()];
+        let mut output = recycled(shape.iter().product());
         kernel::forward(&self.0, input.as_slice(), &mut output)?;
         Ok((Values::new(output, shape), ()))
     }
@@ -49,7 +53,7 @@ impl Kernel<1> for Subsample {
         _: [bool; 1],
     ) -> Result<[Option<Values>; 1], KernelError> {
         let shape = self.0.input();
-        let mut gradient = vec![0.0; shape.iter().product()];
+        let mut gradient = recycled(shape.iter().product());
         kernel::gradient(&self.0, output_gradient.as_slice(), &mut gradient)?;
         Ok([Some(Values::new(gradient, shape))])
     }

@@ -36,18 +36,25 @@ impl BatchNorm2d {
         activation: Activation,
         pass: Pass,
     ) -> Tensor<4> {
-        let norm = BatchNorm {
+        match pass {
+            Pass::Evaluation => {
+                batch_norm2d(input, self.affine(), self.statistics(), activation)
+            }
+            Pass::Training { .. } => self.forward_train(input, self.affine(), activation),
+        }
+    }
+
+    pub(crate) fn affine(&self) -> BatchNorm {
+        BatchNorm {
             weight: self.weight.val(),
             bias: self.bias.val(),
             epsilon: self.epsilon,
-        };
-        match pass {
-            Pass::Evaluation => {
-                let statistics = [self.running_mean.value(), self.running_var.value()];
-                batch_norm2d(input, norm, statistics, activation)
-            }
-            Pass::Training { .. } => self.forward_train(input, norm, activation),
         }
+    }
+
+    /// The running mean and variance.
+    pub(crate) fn statistics(&self) -> [Tensor<1>; 2] {
+        [self.running_mean.value(), self.running_var.value()]
     }
 
     #[expect(

@@ -4,9 +4,9 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::ops::ConvOptions;
 
-use super::{ImageShape, windows};
+use super::{BatchNorm2d, ImageShape, windows};
 use crate::NnError;
-use crate::kernels::conv2d;
+use crate::kernels::{Activation, Weights, conv2d, conv2d_normalized};
 
 /// Largest side of a kernel, stride, padding and dilation.
 const GEOMETRY_MAX: usize = 1 << 12;
@@ -88,6 +88,21 @@ pub(crate) struct Conv2d {
 
 impl Conv2d {
     pub(crate) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        conv2d(input, self.weights())
+    }
+
+    /// In evaluation, with the normalization and the activation that stand behind it.
+    pub(crate) fn evaluate(
+        &self,
+        input: Tensor<4>,
+        norm: Option<&BatchNorm2d>,
+        activation: Activation,
+    ) -> Tensor<4> {
+        let norm = norm.map(|norm| (norm.affine(), norm.statistics()));
+        conv2d_normalized(input, self.weights(), norm, activation)
+    }
+
+    fn weights(&self) -> Weights {
         let Convolution {
             stride,
             padding,
@@ -95,12 +110,11 @@ impl Conv2d {
             groups,
             ..
         } = self.geometry;
-        conv2d(
-            input,
-            self.weight.val(),
-            self.bias.as_ref().map(Param::val),
-            ConvOptions::new(stride, padding, dilation, groups),
-        )
+        Weights {
+            weight: self.weight.val(),
+            bias: self.bias.as_ref().map(Param::val),
+            options: ConvOptions::new(stride, padding, dilation, groups),
+        }
     }
 
     pub(crate) fn output_shape(

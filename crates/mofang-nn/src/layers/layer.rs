@@ -40,6 +40,14 @@ impl Layer {
         }
     }
 
+    /// The batch normalization that it is.
+    pub(crate) fn as_batch_norm2d(&self) -> Option<&BatchNorm2d> {
+        match self {
+            Self::BatchNorm2d(norm) => Some(norm),
+            _ => None,
+        }
+    }
+
     /// The rectifier that it is, when it is one that other operations take in.
     pub(crate) fn activation(&self) -> Option<Activation> {
         match self {
