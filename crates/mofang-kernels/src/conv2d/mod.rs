@@ -86,6 +86,69 @@ pub fn forward(
     epilogue: Epilogue<'_>,
     output: &mut [f32],
 ) -> Result<(), KernelError> {
+    forward_prepared(geometry, input, weight, None, epilogue, output)
+}
+
+/// The weights of a convolution in the order in which they are multiplied. To make them takes longer than
+/// to multiply a small image by them; whoever does so often keeps them.
+#[derive(Debug)]
+pub struct PreparedWeights {
+    packed: PackedWeights,
+    geometry: Conv2dGeometry,
+}
+
+impl PreparedWeights {
+    /// The weights of a convolution, for any batch and size of images; none where it needs no order.
+    ///
+    /// # Errors
+    /// When there are more or fewer weights than the geometry says.
+    pub fn new(geometry: &Conv2dGeometry, weight: &[f32]) -> Result<Option<Self>, KernelError> {
+        check_length("the weight", weight, geometry.weight_length())?;
+        Ok((!geometry.is_depthwise()).then(|| Self {
+            packed: pack(geometry, weight),
+            geometry: *geometry,
+        }))
+    }
+
+    /// Whether they can be those of `geometry`.
+    fn fits(&self, geometry: &Conv2dGeometry) -> bool {
+        let shape = |geometry: &Conv2dGeometry| {
+            (
+                geometry.channels_in,
+                geometry.channels_out,
+                geometry.kernel,
+                geometry.groups,
+            )
+        };
+        shape(&self.geometry) == shape(geometry)
+    }
+}
+
+/// The weights as [`forward`] multiplies them.
+fn pack(geometry: &Conv2dGeometry, weight: &[f32]) -> PackedWeights {
+    let taps = geometry.kernel[0] * geometry.kernel[1];
+    let (rows, channels) = (geometry.group_out(), geometry.group_in());
+    let strides = WeightStrides {
+        group: rows * channels * taps,
+        row: channels * taps,
+        channel: taps,
+        taps: (0..taps).collect(),
+    };
+    PackedWeights::new(weight, geometry.groups, rows, channels, &strides)
+}
+
+/// As [`forward`], with weights that were prepared, where they are those of this geometry.
+///
+/// # Errors
+/// As [`forward`].
+pub fn forward_prepared(
+    geometry: &Conv2dGeometry,
+    input: &[f32],
+    weight: &[f32],
+    prepared: Option<&PreparedWeights>,
+    epilogue: Epilogue<'_>,
+    output: &mut [f32],
+) -> Result<(), KernelError> {
     geometry.check_lengths(input, weight, output)?;
     epilogue.check(geometry.channels_out)?;
     if input.is_empty() || output.is_empty() {
@@ -111,21 +174,17 @@ pub fn forward(
         );
         return Ok(());
     }
-    let taps = gather.taps.len();
-    let (rows, channels) = (geometry.group_out(), geometry.group_in());
-    let strides = WeightStrides {
-        group: rows * channels * taps,
-        row: channels * taps,
-        channel: taps,
-        taps: (0..taps).collect(),
+    let prepared = prepared.filter(|prepared| prepared.fits(geometry));
+    let own = prepared.is_none().then(|| pack(geometry, weight));
+    let Some(weights) = prepared.map(|prepared| &prepared.packed).or(own.as_ref()) else {
+        return Ok(());
     };
-    let weights = PackedWeights::new(weight, geometry.groups, rows, channels, &strides);
     let product = Product {
         batch: geometry.batch,
         gather: &gather,
         grid,
-        weights: &weights,
-        channels,
+        weights,
+        channels: geometry.group_in(),
         epilogue,
     };
     product.run(input, output);

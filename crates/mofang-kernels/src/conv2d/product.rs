@@ -123,13 +123,14 @@ fn pack_tile(
     let is_contiguous = strides.channel == taps && strides.taps.iter().copied().eq(0..taps);
     for row in 0..rows {
         let weights = &weights[row * strides.row..];
-        let targets = tile[row..].iter_mut().step_by(rows);
         if is_contiguous {
-            for (value, weight) in targets.zip(&weights[steps.0..steps.1]) {
-                *value = *weight;
+            let weights = &weights[steps.0..steps.1];
+            for (values, weight) in tile.chunks_exact_mut(rows).zip(weights) {
+                values[row] = *weight;
             }
             continue;
         }
+        let targets = tile[row..].iter_mut().step_by(rows);
         let mut taps_left = strides.taps[steps.0 % taps..].iter();
         let mut channel = steps.0 / taps * strides.channel;
         for value in targets {

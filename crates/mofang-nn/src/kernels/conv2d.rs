@@ -1,9 +1,11 @@
 //! Convolution, with what stands behind it in evaluation.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use burn::tensor::Tensor;
 use burn::tensor::ops::ConvOptions;
 use mofang_kernels::batch_norm2d::{Affine, Statistics};
-use mofang_kernels::conv2d::{self as kernel, Epilogue};
+use mofang_kernels::conv2d::{self as kernel, Epilogue, PreparedWeights};
 use mofang_kernels::geometry::{Conv2dGeometry, Conv2dWindows};
 use mofang_kernels::{Activation, KernelError, recycled};
 
@@ -18,6 +20,28 @@ pub(crate) struct Weights {
     /// `[channels_out]`
     pub(crate) bias: Option<Tensor<1>>,
     pub(crate) options: ConvOptions<2>,
+    pub(crate) prepared: Prepared,
+}
+
+/// Weights in the order in which they are multiplied, kept from one evaluation to the next.
+///
+/// They hold on to the tensor that they were made of, so that its memory is not another's: as long as a
+/// layer has the same memory, it has the same weights.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Prepared(Arc<Mutex<Option<(Values, Arc<PreparedWeights>)>>>);
+
+impl Prepared {
+    fn of(&self, geometry: &Conv2dGeometry, weight: &Values) -> Option<Arc<PreparedWeights>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((values, prepared)) = kept.as_ref()
+            && values.is_same_memory(weight)
+        {
+            return Some(Arc::clone(prepared));
+        }
+        let prepared = Arc::new(PreparedWeights::new(geometry, weight.as_slice()).ok()??);
+        *kept = Some((weight.clone(), Arc::clone(&prepared)));
+        Some(prepared)
+    }
 }
 
 /// [`burn::tensor::module::conv2d`] of `input` `[batch, channels_in, height, width]`.
@@ -105,10 +129,13 @@ fn evaluate(
         activation,
     };
     let mut output = recycled(convolution.geometry.output_length());
-    kernel::forward(
+    let weight = native(&weights.weight)?.without_gradient()?;
+    let prepared = weights.prepared.of(&convolution.geometry, &weight);
+    kernel::forward_prepared(
         &convolution.geometry,
         native(input)?.without_gradient()?.as_slice(),
-        native(&weights.weight)?.without_gradient()?.as_slice(),
+        weight.as_slice(),
+        prepared.as_deref(),
         epilogue,
         &mut output,
     )

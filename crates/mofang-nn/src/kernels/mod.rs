@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use add::{activate, add};
 pub(crate) use batch_norm2d::{BatchNorm, batch_norm2d, batch_norm2d_train};
-pub(crate) use conv2d::{Weights, conv2d, conv2d_normalized};
+pub(crate) use conv2d::{Prepared, Weights, conv2d, conv2d_normalized};
 pub(crate) use linear::linear;
 pub(crate) use mofang_kernels::Activation;
 pub(crate) use pooling::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};

@@ -6,7 +6,7 @@ use burn::tensor::ops::ConvOptions;
 
 use super::{BatchNorm2d, ImageShape, windows};
 use crate::NnError;
-use crate::kernels::{Activation, Weights, conv2d, conv2d_normalized};
+use crate::kernels::{Activation, Prepared, Weights, conv2d, conv2d_normalized};
 
 /// Largest side of a kernel, stride, padding and dilation.
 const GEOMETRY_MAX: usize = 1 << 12;
@@ -84,6 +84,8 @@ pub(crate) struct Conv2d {
     pub(crate) bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
     pub(crate) geometry: Convolution,
+    #[module(skip)]
+    pub(crate) prepared: Prepared,
 }
 
 impl Conv2d {
@@ -114,6 +116,7 @@ impl Conv2d {
             weight: self.weight.val(),
             bias: self.bias.as_ref().map(Param::val),
             options: ConvOptions::new(stride, padding, dilation, groups),
+            prepared: self.prepared.clone(),
         }
     }
 
