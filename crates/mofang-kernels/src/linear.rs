@@ -78,6 +78,16 @@ fn multiply(
     if rows == 0 || columns == 0 {
         return;
     }
+    if depth == 0 {
+        // Every sum is empty.
+        for row in output.chunks_exact_mut(columns) {
+            for (column, output) in row.iter_mut().enumerate() {
+                let bias = bias.map_or(0.0, |bias| bias[column]);
+                *output = clamp(bias, activation.bounds());
+            }
+        }
+        return;
+    }
     let instructions = Instructions::best();
     let width = instructions.columns();
     let tiles = rows.div_ceil(instructions.rows_max());

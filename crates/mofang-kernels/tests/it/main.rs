@@ -5,5 +5,10 @@
     reason = "tests compute in double precision and compare with single precision"
 )]
 
+mod batch_norm2d;
 mod conv2d;
+mod linear;
+mod optimizer;
+mod pointwise;
+mod pooling;
 mod support;
