@@ -6,6 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::initializer::Initializer;
+use crate::kernels::Prepared;
 use crate::layers::{
     BatchNorm2d, Conv2d, Convolution, Dropout, Function, Layer, Linear, Operation,
 };
@@ -67,6 +68,7 @@ impl<'a> Builder<'a> {
             weight,
             bias,
             geometry,
+            prepared: Prepared::default(),
         })
     }
 

@@ -2,10 +2,10 @@
 
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
-use burn::tensor::module::{batch_norm, batch_norm_train};
 
 use super::{ImageShape, Pass};
 use crate::NnError;
+use crate::kernels::{Activation, BatchNorm, batch_norm2d, batch_norm2d_train};
 
 /// `torch.nn.BatchNorm2d`.
 ///
@@ -29,35 +29,49 @@ pub(crate) struct BatchNorm2d {
 }
 
 impl BatchNorm2d {
-    pub(crate) fn forward(&self, input: Tensor<4>, pass: Pass) -> Tensor<4> {
+    /// With the activation behind it, which costs nothing here and a pass of its own elsewhere.
+    pub(crate) fn forward(
+        &self,
+        input: Tensor<4>,
+        activation: Activation,
+        pass: Pass,
+    ) -> Tensor<4> {
         match pass {
-            Pass::Evaluation => batch_norm(
-                input,
-                self.weight.val(),
-                self.bias.val(),
-                self.running_mean.value(),
-                self.running_var.value(),
-                self.epsilon,
-            ),
-            Pass::Training { .. } => self.forward_train(input),
+            Pass::Evaluation => batch_norm2d(input, self.affine(), self.statistics(), activation),
+            Pass::Training { .. } => self.forward_train(input, self.affine(), activation),
         }
+    }
+
+    pub(crate) fn affine(&self) -> BatchNorm {
+        BatchNorm {
+            weight: self.weight.val(),
+            bias: self.bias.val(),
+            epsilon: self.epsilon,
+        }
+    }
+
+    /// The running mean and variance.
+    pub(crate) fn statistics(&self) -> [Tensor<1>; 2] {
+        [self.running_mean.value(), self.running_var.value()]
     }
 
     #[expect(
         clippy::cast_precision_loss,
         reason = "a batch has far fewer than 2^52 values per channel"
     )]
-    fn forward_train(&self, input: Tensor<4>) -> Tensor<4> {
+    fn forward_train(
+        &self,
+        input: Tensor<4>,
+        norm: BatchNorm,
+        activation: Activation,
+    ) -> Tensor<4> {
         let [batch, _, height, width] = input.dims();
         let count = (batch * height * width) as f64;
-        let result = batch_norm_train(input, self.weight.val(), self.bias.val(), self.epsilon);
+        let (output, [mean, variance]) = batch_norm2d_train(input, norm, activation);
         let unbiased = count / (count - 1.0).max(1.0);
-        self.update(&self.running_mean, result.mean.detach());
-        self.update(
-            &self.running_var,
-            result.variance.detach().mul_scalar(unbiased),
-        );
-        result.output
+        self.update(&self.running_mean, mean);
+        self.update(&self.running_var, variance.mul_scalar(unbiased));
+        output
     }
 
     fn update(&self, state: &RunningState<Tensor<1>>, latest: Tensor<1>) {

@@ -2,11 +2,11 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
-use super::{ImageShape, windows};
+use super::{BatchNorm2d, ImageShape, windows};
 use crate::NnError;
+use crate::kernels::{Activation, Prepared, Weights, conv2d, conv2d_normalized};
 
 /// Largest side of a kernel, stride, padding and dilation.
 const GEOMETRY_MAX: usize = 1 << 12;
@@ -92,10 +92,27 @@ pub(crate) struct Conv2d {
     pub(crate) bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
     pub(crate) geometry: Convolution,
+    #[module(skip)]
+    pub(crate) prepared: Prepared,
 }
 
 impl Conv2d {
     pub(crate) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        conv2d(input, self.weights())
+    }
+
+    /// In evaluation, with the normalization and the activation that stand behind it.
+    pub(crate) fn evaluate(
+        &self,
+        input: Tensor<4>,
+        norm: Option<&BatchNorm2d>,
+        activation: Activation,
+    ) -> Tensor<4> {
+        let norm = norm.map(|norm| (norm.affine(), norm.statistics()));
+        conv2d_normalized(input, self.weights(), norm, activation)
+    }
+
+    fn weights(&self) -> Weights {
         let Convolution {
             stride,
             padding,
@@ -103,12 +120,12 @@ impl Conv2d {
             groups,
             ..
         } = self.geometry;
-        conv2d(
-            input,
-            self.weight.val(),
-            self.bias.as_ref().map(Param::val),
-            ConvOptions::new(stride, padding, dilation, groups),
-        )
+        Weights {
+            weight: self.weight.val(),
+            bias: self.bias.as_ref().map(Param::val),
+            options: ConvOptions::new(stride, padding, dilation, groups),
+            prepared: self.prepared.clone(),
+        }
     }
 
     pub(crate) fn output_shape(

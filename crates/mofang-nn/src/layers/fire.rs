@@ -2,10 +2,10 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 
 use super::{Conv2d, ImageShape};
 use crate::NnError;
+use crate::kernels::{Activation, activate};
 
 /// A 1×1 convolution to few channels, and from there one of 1×1 and one of 3×3 side by side.
 #[derive(Module, Debug)]
@@ -17,6 +17,7 @@ pub(crate) struct Fire {
 
 impl Fire {
     pub(crate) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let relu = |tensor| activate(tensor, Activation::Relu);
         let squeezed = relu(self.squeeze.forward(input));
         let narrow = relu(self.expand1x1.forward(squeezed.clone()));
         let wide = relu(self.expand3x3.forward(squeezed));

@@ -2,12 +2,12 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::{gelu, leaky_relu, relu, relu6, sigmoid, silu, tanh};
-use burn::tensor::module::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
+use burn::tensor::activation::{gelu, leaky_relu, sigmoid, silu, tanh};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
 use super::{ImageShape, windows};
 use crate::NnError;
+use crate::kernels::{Activation, activate, adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 
 /// A window that goes over an image; pairs are `[height, width]`.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,12 @@ impl Pooling {
     /// A window of 2×2 that halves the image.
     pub(crate) fn halving() -> Self {
         Self::square(2, 2)
+    }
+
+    /// `[height, width]` of what comes out.
+    fn output(self, input: &Tensor<4>) -> Option<[usize; 2]> {
+        let [.., height, width] = input.dims();
+        Some([self.size(0, height)?, self.size(1, width)?])
     }
 
     fn size(self, axis: usize, size: usize) -> Option<usize> {
@@ -92,8 +98,8 @@ pub(crate) struct Function {
 impl Function {
     pub(crate) fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         match self.operation {
-            Operation::Relu => relu(input),
-            Operation::Relu6 => relu6(input),
+            Operation::Relu => activate(input, Activation::Relu),
+            Operation::Relu6 => activate(input, Activation::Relu6),
             Operation::LeakyRelu(slope) => leaky_relu(input, slope),
             Operation::Gelu => gelu(input),
             Operation::Sigmoid => sigmoid(input),
@@ -101,6 +107,7 @@ impl Function {
             Operation::Tanh => tanh(input),
             Operation::Identity => input,
             Operation::MaxPool(pooling) => max_pool2d(
+                pooling.output(&input),
                 input,
                 MaxPoolOptions::new(pooling.kernel)
                     .with_stride(pooling.stride)
@@ -108,6 +115,7 @@ impl Function {
                     .with_ceil_mode(pooling.ceil_mode),
             ),
             Operation::AveragePool(pooling) => avg_pool2d(
+                pooling.output(&input),
                 input,
                 AvgPoolOptions::new(pooling.kernel)
                     .with_stride(pooling.stride)

@@ -4,10 +4,11 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::{
-    BatchNorm2d, Conv2d, Convolution, Dropout, Fire, Function, ImageShape, Linear, Pass, Residual,
-    Sequence,
+    BatchNorm2d, Conv2d, Convolution, Dropout, Fire, Function, ImageShape, Linear, Operation, Pass,
+    Residual, Sequence,
 };
 use crate::NnError;
+use crate::kernels::Activation;
 
 /// Any layer.
 #[expect(
@@ -29,7 +30,7 @@ pub(crate) enum Layer {
 impl Layer {
     pub(crate) fn forward(&self, input: Tensor<4>, pass: Pass) -> Tensor<4> {
         match self {
-            Self::BatchNorm2d(layer) => layer.forward(input, pass),
+            Self::BatchNorm2d(layer) => layer.forward(input, Activation::Identity, pass),
             Self::Conv2d(layer) => layer.forward(input),
             Self::Dropout(layer) => layer.forward(input, pass),
             Self::Fire(layer) => layer.forward(input),
@@ -61,6 +62,26 @@ impl Layer {
             }
             Self::Sequence(layer) => layer.convolutions(prefix, found),
             Self::BatchNorm2d(_) | Self::Dropout(_) | Self::Function(_) | Self::Linear(_) => {}
+        }
+    }
+
+    /// The batch normalization that it is.
+    pub(crate) fn as_batch_norm2d(&self) -> Option<&BatchNorm2d> {
+        match self {
+            Self::BatchNorm2d(norm) => Some(norm),
+            _ => None,
+        }
+    }
+
+    /// The rectifier that it is, when it is one that other operations take in.
+    pub(crate) fn activation(&self) -> Option<Activation> {
+        match self {
+            Self::Function(function) => match function.operation {
+                Operation::Relu => Some(Activation::Relu),
+                Operation::Relu6 => Some(Activation::Relu6),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

@@ -2,10 +2,10 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::module::linear;
 
 use super::ImageShape;
 use crate::NnError;
+use crate::kernels::linear;
 
 /// `torch.nn.Linear`: `y = x Wᵀ + b`.
 #[derive(Module, Debug)]
@@ -23,7 +23,7 @@ impl Linear {
         let batch = input.dims()[0];
         linear(
             input.reshape([batch, features_in]),
-            weight.transpose(),
+            weight,
             self.bias.as_ref().map(Param::val),
         )
         .reshape([batch, features_out, 1, 1])

@@ -3,12 +3,10 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
-use burn::tensor::module::avg_pool2d;
-use burn::tensor::ops::AvgPoolOptions;
 
 use super::{ImageShape, Pass, Sequence};
 use crate::NnError;
+use crate::kernels::{Activation, add, subsample};
 
 /// The way around a residual block's body, where it has no parameters.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +37,12 @@ impl Residual {
             Some(downsample) => downsample.forward(input.clone(), pass),
             None => self.shortcut.forward(input.clone()),
         };
-        let output = self.body.forward(input, pass) + around;
-        if self.rectified { relu(output) } else { output }
+        let activation = if self.rectified {
+            Activation::Relu
+        } else {
+            Activation::Identity
+        };
+        add(self.body.forward(input, pass), around, activation)
     }
 
     pub(crate) fn output_shape(&self, input: ImageShape) -> Result<ImageShape, NnError> {
@@ -63,13 +65,7 @@ impl Shortcut {
     fn forward(self, input: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Identity => input,
-            Self::Subsample { padding } => {
-                // A window of one pixel: the mean is the pixel, bit for bit.
-                let sampled = avg_pool2d(input, AvgPoolOptions::new([1, 1]).with_stride([2, 2]));
-                let [batch, _, height, width] = sampled.dims();
-                let zeros = Tensor::zeros([batch, padding, height, width], &sampled.device());
-                Tensor::cat(vec![zeros.clone(), sampled, zeros], 1)
-            }
+            Self::Subsample { padding } => subsample(input, padding),
         }
     }
 

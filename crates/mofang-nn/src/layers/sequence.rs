@@ -1,5 +1,7 @@
 //! Layers one after the other, each under a name.
 
+use std::iter::Peekable;
+
 use burn::module::{
     Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
 };
@@ -7,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{Convolution, ImageShape, Layer, Pass};
 use crate::NnError;
+use crate::kernels::Activation;
 
 /// Layers one after the other. The names are parts of the parameters' names, which burn's own
 /// containers cannot give: `torch.nn.Sequential` counts layers without parameters too.
@@ -48,10 +51,26 @@ impl Sequence {
         self
     }
 
+    /// One layer after the other; what a layer takes in of those behind it, it does in one pass.
     pub(crate) fn forward(&self, input: Tensor<4>, pass: Pass) -> Tensor<4> {
-        self.children
-            .iter()
-            .fold(input, |value, (_, layer)| layer.forward(value, pass))
+        let mut value = input;
+        let mut layers = self.children.iter().map(|(_, layer)| layer).peekable();
+        while let Some(layer) = layers.next() {
+            value = match layer {
+                Layer::Conv2d(conv2d) if matches!(pass, Pass::Evaluation) => {
+                    let norm = layers.next_if(|next| matches!(next, Layer::BatchNorm2d(_)));
+                    let norm = norm.and_then(Layer::as_batch_norm2d);
+                    let activation = take_activation(&mut layers);
+                    conv2d.evaluate(value, norm, activation)
+                }
+                Layer::BatchNorm2d(norm) => {
+                    let activation = take_activation(&mut layers);
+                    norm.forward(value, activation, pass)
+                }
+                _ => layer.forward(value, pass),
+            };
+        }
+        value
     }
 
     pub(crate) fn output_shape(&self, input: ImageShape) -> Result<ImageShape, NnError> {
@@ -80,6 +99,14 @@ impl Sequence {
                 .collect(),
         }
     }
+}
+
+/// The rectifier that comes next, if one does.
+fn take_activation<'a>(layers: &mut Peekable<impl Iterator<Item = &'a Layer>>) -> Activation {
+    layers
+        .next_if(|next| next.activation().is_some())
+        .and_then(Layer::activation)
+        .unwrap_or_default()
 }
 
 /// The container's type as traversals are told.

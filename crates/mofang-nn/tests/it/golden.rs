@@ -15,6 +15,8 @@ const BATCH: usize = 4;
 struct Golden {
     architecture: mofang_types::ArchitectureSpec,
     image_shape: [usize; 3],
+    /// The index of the images' pattern.
+    images: usize,
     classes: usize,
     state: BTreeMap<String, (String, Vec<usize>)>,
     gradient_tolerance: f64,
@@ -124,7 +126,7 @@ fn check(golden: &str) {
     let [channels, height, width] = spec.image_shape;
     let images = || -> Tensor<4> {
         let shape = vec![BATCH, channels, height, width];
-        let values = pattern(shape.iter().product(), 0);
+        let values = pattern(shape.iter().product(), golden.images);
         tensor_to_burn(mofang_types::Tensor::new(shape, values).unwrap(), &device).unwrap()
     };
     let compare = |what: &str, logits: Tensor<2>, expected: &[f64]| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mofang_kernels::optimizer::{AdamWStep, adamw};
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, OptimizerState, StepSettings, check_range};
@@ -104,12 +105,15 @@ impl Optimizer for AdamW {
         let spec = &self.spec;
         let step = self.step as f64;
         let rate = self.settings.learning_rate;
-        let factor = self.settings.gradient_factor as f32;
-        let (beta_1, beta_2) = (spec.beta_1 as f32, spec.beta_2 as f32);
-        let kept = (1.0 - rate * spec.weight_decay) as f32;
-        let size = (rate / (1.0 - spec.beta_1.powf(step))) as f32;
-        let correction = (1.0 / (1.0 - spec.beta_2.powf(step)).sqrt()) as f32;
-        let epsilon = spec.epsilon as f32;
+        let factors = AdamWStep {
+            gradient_factor: self.settings.gradient_factor as f32,
+            beta_1: spec.beta_1 as f32,
+            beta_2: spec.beta_2 as f32,
+            kept: (1.0 - rate * spec.weight_decay) as f32,
+            rate: (rate / (1.0 - spec.beta_1.powf(step))) as f32,
+            correction: (1.0 / (1.0 - spec.beta_2.powf(step)).sqrt()) as f32,
+            epsilon: spec.epsilon as f32,
+        };
         if !self.moments.contains_key(name) {
             let zeros = || vec![0.0; values.len()];
             self.moments.insert(
@@ -123,17 +127,8 @@ impl Optimizer for AdamW {
         let Some(Moments { mean, square }) = self.moments.get_mut(name) else {
             return values.to_vec();
         };
-        values
-            .iter()
-            .zip(gradient)
-            .zip(mean.iter_mut().zip(square))
-            .map(|((value, gradient), (mean, square))| {
-                let slope = gradient * factor;
-                *mean = beta_1 * *mean + (1.0 - beta_1) * slope;
-                *square = beta_2 * *square + (1.0 - beta_2) * slope * slope;
-                value * kept - size * *mean / (square.sqrt() * correction + epsilon)
-            })
-            .collect()
+        // All lengths are the parameter's; were one not, the parameter would stay as it is.
+        adamw(&factors, values, gradient, mean, square).unwrap_or_else(|_| values.to_vec())
     }
 
     fn state(&self) -> OptimizerState {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mofang_kernels::optimizer::{SgdStep, sgd};
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, OptimizerState, StepSettings, check_range};
@@ -67,39 +68,22 @@ impl Optimizer for Sgd {
     }
 
     fn update(&mut self, name: &str, values: &[f32], gradient: &[f32]) -> Vec<f32> {
-        let rate = self.settings.learning_rate as f32;
-        let factor = self.settings.gradient_factor as f32;
-        let momentum = self.spec.momentum as f32;
-        let decay = self.spec.weight_decay as f32;
-        if self.spec.momentum <= 0.0 {
-            return values
-                .iter()
-                .zip(gradient)
-                .map(|(value, gradient)| value - rate * (gradient * factor + decay * value))
-                .collect();
-        }
-        if !self.velocity.contains_key(name) {
+        let factors = SgdStep {
+            gradient_factor: self.settings.gradient_factor as f32,
+            momentum: self.spec.momentum as f32,
+            nesterov: self.spec.nesterov,
+            weight_decay: self.spec.weight_decay as f32,
+            rate: self.settings.learning_rate as f32,
+        };
+        let velocity = (self.spec.momentum > 0.0).then(|| {
             // A velocity of 0 gives momentum · 0 + gradient at the first step, as in PyTorch.
             self.velocity
-                .insert(name.to_owned(), vec![0.0; values.len()]);
-        }
-        let velocity = self.velocity.get_mut(name).into_iter().flatten();
-        let nesterov = self.spec.nesterov;
-        values
-            .iter()
-            .zip(gradient)
-            .zip(velocity)
-            .map(|((value, gradient), velocity)| {
-                let slope = gradient * factor + decay * value;
-                *velocity = momentum * *velocity + slope;
-                let change = if nesterov {
-                    slope + momentum * *velocity
-                } else {
-                    *velocity
-                };
-                value - rate * change
-            })
-            .collect()
+                .entry(name.to_owned())
+                .or_insert_with(|| vec![0.0; values.len()])
+                .as_mut_slice()
+        });
+        // All lengths are the parameter's; were one not, the parameter would stay as it is.
+        sgd(&factors, values, gradient, velocity).unwrap_or_else(|_| values.to_vec())
     }
 
     fn state(&self) -> OptimizerState {

@@ -1,6 +1,7 @@
 //! One step: forward, loss, backward, clipping, update.
 
 use mofang_data::Batch;
+use mofang_kernels::optimizer::sum_of_squares;
 use mofang_nn::{Network, NnError, step_seed, tensor_from_burn, tensor_to_burn};
 use mofang_types::Tensor;
 
@@ -58,8 +59,7 @@ pub(super) fn take(
     // In double precision and in the order of names, so that it is the same on every run.
     let squares: f64 = gradients
         .values()
-        .flat_map(Tensor::data)
-        .map(|value| f64::from(*value) * f64::from(*value))
+        .map(|gradient| sum_of_squares(gradient.data()))
         .sum();
     let gradient_norm = squares.sqrt();
     if !gradient_norm.is_finite() {

@@ -1,0 +1,49 @@
+//! Fused `f32` operations for the processor, with hand-written backward passes, on plain slices.
+//!
+//! Each operation is a module of plain functions over `&[f32]` and a geometry; no tensor library is
+//! known here, so that this crate builds and tests in seconds. `mofang-nn` binds them to its tensors and
+//! falls back to the tensor library's own operations on any other device.
+//!
+//! # What holds for every operation
+//!
+//! - The same input gives the same bits on the same processor, whatever the number of threads is: work
+//!   is split over outputs, or over parts that the shapes fix and that are added in a fixed order.
+//! - Vector instructions are found at run time (AVX-512, AVX2 with FMA, or the target's own), so that
+//!   processors differ in the last bits of products of matrices.
+//! - NaN and infinity go where the formula takes them.
+//! - Slices of a wrong length are an error, never a panic.
+//! - Threads are rayon's, of the pool that the caller runs in.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "counts of values are far below 2^52, and results are f32"
+)]
+
+pub mod batch_norm2d;
+pub mod conv2d;
+pub mod linear;
+pub mod optimizer;
+pub mod pointwise;
+pub mod pooling;
+pub mod subsample;
+
+mod activation;
+mod error;
+mod recycling;
+mod scratch;
+mod shared;
+mod simd;
+mod sums;
+
+pub use activation::Activation;
+pub use error::KernelError;
+pub use recycling::{recycle, recycled};
+
+/// The shapes of the operations.
+pub mod geometry {
+    pub use crate::batch_norm2d::ChannelShape;
+    pub use crate::conv2d::{Conv2dGeometry, Conv2dWindows};
+    pub use crate::linear::LinearShape;
+    pub use crate::pooling::{AreaGeometry, PoolGeometry};
+    pub use crate::subsample::SubsampleShape;
+}
