@@ -15,4 +15,5 @@ mod models;
 mod open_inference;
 mod open_inference_framing;
 mod predict;
+mod scoring;
 mod server;
