@@ -40,6 +40,17 @@ impl Default for Facts {
 }
 
 impl Nested {
+    /// Reads a list whose opening bracket was seen already.
+    pub(crate) fn from_list<'de, A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
+        let mut nested = Self::default();
+        let level = Level {
+            depth: 0,
+            nested: &mut nested,
+        };
+        level.visit_seq(list)?;
+        Ok(nested)
+    }
+
     fn remember_inexact(&mut self) {
         let place = self.values.len();
         self.facts.first_inexact.get_or_insert(place);

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::ApiError;
-use crate::protocols::open_inference;
+use crate::protocols::{open_inference, scoring};
 
 /// The media type of problem documents.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -41,6 +41,8 @@ pub(crate) enum ErrorFormat {
     Problem,
     /// As the Open Inference Protocol tells it over REST.
     OpenInference,
+    /// As MLflow's scoring server tells it.
+    Scoring,
     /// As gRPC tells it, in headers.
     Grpc,
 }
@@ -155,7 +157,7 @@ pub(crate) fn render(response: Response, request_id: &str, format: ErrorFormat) 
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return match format {
-            ErrorFormat::Problem | ErrorFormat::OpenInference => response,
+            ErrorFormat::Problem | ErrorFormat::OpenInference | ErrorFormat::Scoring => response,
             ErrorFormat::Grpc => open_inference::grpc::status::render(response, None, request_id),
         };
     }
@@ -188,6 +190,7 @@ pub(crate) fn render(response: Response, request_id: &str, format: ErrorFormat) 
             parts.status = open_inference::error::status(error.kind);
             (open_inference::error::body(&error), "application/json")
         }
+        ErrorFormat::Scoring => (scoring::error::body(&error), "application/json"),
     };
     let headers = &mut parts.headers;
     headers.remove(axum::http::header::CONTENT_LENGTH);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use mofang_types::ModelReference;
 use serde::{Deserialize, Serialize};
 
 /// What the interface accepts, how long it waits, and whom it believes.
@@ -18,6 +19,8 @@ pub struct HttpSettings {
     pub import_limit_bytes: usize,
     /// How many inputs one request may carry.
     pub inputs_max: usize,
+    /// The model that `/invocations` asks when the request names none, e.g. `digits@production`.
+    pub invocations_model: Option<ModelReference>,
     /// How long a body may arrive without progress.
     pub body_timeout_seconds: u64,
     /// How long an evaluation may take.
@@ -39,6 +42,7 @@ impl Default for HttpSettings {
             json_limit_bytes: 64 << 10,
             import_limit_bytes: 1 << 30,
             inputs_max: 256,
+            invocations_model: None,
             body_timeout_seconds: 30,
             evaluation_timeout_seconds: 600,
             public_docs: false,

@@ -7,6 +7,7 @@
 //! [`ModelCall`]: crate::call::ModelCall
 
 pub(crate) mod open_inference;
+pub(crate) mod scoring;
 
 use std::sync::Arc;
 
@@ -20,13 +21,17 @@ use crate::{ApiError, AppState};
 
 /// The routes of every protocol over HTTP.
 pub(crate) fn routes() -> Vec<(Access, UtoipaMethodRouter<Arc<AppState>>)> {
-    open_inference::routes()
+    let mut routes = open_inference::routes();
+    routes.extend(scoring::routes());
+    routes
 }
 
 /// In which form the failure of a request at `path` is told.
 pub(crate) fn error_format(path: &str) -> ErrorFormat {
     if open_inference::owns(path) {
         ErrorFormat::OpenInference
+    } else if scoring::owns(path) {
+        ErrorFormat::Scoring
     } else {
         ErrorFormat::Problem
     }

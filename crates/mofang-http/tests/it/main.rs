@@ -16,4 +16,5 @@ mod models;
 mod open_inference;
 mod open_inference_framing;
 mod predict;
+mod scoring;
 mod server;

@@ -8,12 +8,14 @@ use crate::open_inference::{example, framed, infer, to_bytes};
 
 const PATH: &str = "/v2/models/digits/infer";
 
-fn input(shape: &Value, datatype: &str, size: &Value) -> Value {
-    json!({ "name": "image", "shape": shape, "datatype": datatype, "parameters": { "binary_data_size": size } })
-}
-
 fn one(shape: Value, datatype: &str, size: Value) -> Value {
-    json!({ "inputs": [input(&shape, datatype, &size)] })
+    let parameters = Value::Object(serde_json::Map::from_iter([(
+        "binary_data_size".to_owned(),
+        size,
+    )]));
+    let mut input = json!({ "name": "image", "datatype": datatype, "parameters": parameters });
+    input["shape"] = shape;
+    json!({ "inputs": [input] })
 }
 
 async fn refused(app: &TestApp, length: Option<&str>, body: Vec<u8>, said: &str) {

@@ -495,7 +495,7 @@ mod tests {
         assert_eq!(parse_timeout("2S"), Some(Duration::from_secs(2)));
         assert_eq!(
             parse_timeout("99999999H"),
-            Some(Duration::from_secs(359_999_996_400))
+            Some(Duration::from_hours(99_999_999))
         );
         for text in ["", "m", "1", "123456789m", "-1m", "1x", "1é", "+1m"] {
             assert_eq!(parse_timeout(text), None, "{text}");

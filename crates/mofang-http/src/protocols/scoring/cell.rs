@@ -1,0 +1,172 @@
+//! One value of a scoring request: a number, a tensor in nested lists, or an image in base64.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mofang_data::RawExample;
+use mofang_types::Tensor;
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::ApiError;
+use crate::nested::Nested;
+
+/// One value of a request, read in one pass.
+#[derive(Debug, PartialEq)]
+pub(super) enum Cell {
+    /// A number, which is a feature of its row.
+    Number(f32),
+    /// Lists of numbers.
+    Tensor(Nested),
+    /// A file in base64, as pandas and TensorFlow Serving write bytes.
+    Bytes(String),
+}
+
+impl Cell {
+    /// The cell as one example of a model whose inputs have `example_shape`.
+    pub(super) fn into_example(
+        self,
+        example_shape: Option<&[usize]>,
+    ) -> Result<RawExample, ApiError> {
+        match self {
+            Self::Bytes(text) => {
+                let bytes = STANDARD
+                    .decode(text.trim())
+                    .map_err(|_| ApiError::invalid("a text is not the base64 of an image file"))?;
+                Ok(RawExample::Encoded(bytes))
+            }
+            Self::Tensor(nested) => tensor(nested.shape, nested.values, example_shape),
+            Self::Number(value) => tensor(vec![1], vec![value], example_shape),
+        }
+    }
+}
+
+/// An example of these values; a flat one takes the shape of the model's inputs when it fits.
+pub(super) fn tensor(
+    shape: Vec<usize>,
+    values: Vec<f32>,
+    example_shape: Option<&[usize]>,
+) -> Result<RawExample, ApiError> {
+    let shape = match example_shape {
+        Some(expected)
+            if shape.len() == 1 && expected.iter().product::<usize>() == values.len() =>
+        {
+            expected.to_vec()
+        }
+        _ => shape,
+    };
+    Ok(RawExample::Tensor(Tensor::new(shape, values)?))
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CellVisitor)
+    }
+}
+
+struct CellVisitor;
+
+impl<'de> Visitor<'de> for CellVisitor {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, lists of numbers, or an image in base64")
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "inputs are f32; too large ones become infinite and are refused as such"
+    )]
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Cell, E> {
+        Ok(Cell::Number(value as f32))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "inputs are f32")]
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Cell, E> {
+        Ok(Cell::Number(value as f32))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "inputs are f32")]
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Cell, E> {
+        Ok(Cell::Number(value as f32))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Cell, E> {
+        Ok(Cell::Bytes(text.to_owned()))
+    }
+
+    fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Cell, E> {
+        Ok(Cell::Bytes(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Cell, A::Error> {
+        let nested = Nested::from_list(list)?;
+        if nested.facts.has_booleans {
+            return Err(A::Error::custom(
+                "true or false stands where a number has to",
+            ));
+        }
+        Ok(Cell::Tensor(nested))
+    }
+
+    /// TensorFlow Serving's way to say that a text is base64.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
+        match map.next_entry::<String, String>()? {
+            Some((name, text)) if name == "b64" && map.next_key::<String>()?.is_none() => {
+                Ok(Cell::Bytes(text))
+            }
+            _ => Err(A::Error::custom(
+                "an object has to be {\"b64\": …} with an image",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_numbers_tensors_or_images() {
+        let cell = |text: &str| serde_json::from_str::<Cell>(text).unwrap();
+        assert_eq!(cell("2"), Cell::Number(2.0));
+        assert_eq!(cell("-0.5"), Cell::Number(-0.5));
+        assert_eq!(cell("\"aGk=\""), Cell::Bytes("aGk=".to_owned()));
+        assert_eq!(cell("{\"b64\": \"aGk=\"}"), Cell::Bytes("aGk=".to_owned()));
+        let Cell::Tensor(nested) = cell("[[1, 2], [3, 4]]") else {
+            panic!("lists are a tensor")
+        };
+        assert_eq!(nested.shape, [2, 2]);
+        for text in [
+            "null",
+            "true",
+            "{}",
+            "{\"b64\": 1}",
+            "{\"b64\": \"a\", \"c\": \"d\"}",
+            "[\"a\"]",
+            "[true]",
+        ] {
+            assert!(serde_json::from_str::<Cell>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_flat_tensor_takes_the_models_shape() {
+        let shape_of = |shape: Vec<usize>, count: usize| match tensor(
+            shape,
+            vec![0.0; count],
+            Some(&[1, 2, 2]),
+        )
+        .unwrap()
+        {
+            RawExample::Tensor(tensor) => tensor.shape().to_vec(),
+            RawExample::Encoded(_) | RawExample::Pixels(_) => Vec::new(),
+        };
+        assert_eq!(shape_of(vec![4], 4), [1, 2, 2]);
+        assert_eq!(shape_of(vec![3], 3), [3]);
+        assert_eq!(shape_of(vec![2, 2], 4), [2, 2]);
+        let broken = Cell::Bytes("%%%".to_owned()).into_example(None);
+        assert!(broken.unwrap_err().detail.contains("base64"));
+    }
+}

@@ -1,0 +1,262 @@
+//! The body of a scoring request in each of MLflow's four forms.
+
+use std::collections::BTreeMap;
+
+use mofang_data::RawExample;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::cell::{Cell, tensor};
+use crate::ApiError;
+use crate::nested::Nested;
+
+/// A scoring request; exactly one of the first four.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ScoringRequest)]
+pub(crate) struct Scoring {
+    /// A table by rows: `columns` and `data`. Either one column of images (base64) or of tensors, or
+    /// one column for each value of the model's input.
+    #[serde(default)]
+    dataframe_split: Option<Table>,
+    /// A table as a list of objects with one column each: an image (base64), or a tensor.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Object>>)]
+    dataframe_records: Option<Vec<BTreeMap<String, Cell>>>,
+    /// A list of examples: tensors in nested lists, or images in base64.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Object>>)]
+    instances: Option<Vec<Instance>>,
+    /// A batch in nested lists, alone or under the name of the model's input.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    inputs: Option<Batch>,
+    /// How to predict.
+    #[serde(default)]
+    params: Option<Params>,
+}
+
+/// A table by rows, as `DataFrame.to_dict(orient="split")` writes it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ScoringTable)]
+pub(crate) struct Table {
+    /// The names of the rows; not looked at.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Object>>)]
+    #[expect(dead_code, reason = "pandas writes it, and nothing depends on it")]
+    index: Option<serde::de::IgnoredAny>,
+    /// The names of the columns, in order.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Object>>)]
+    columns: Option<Vec<serde_json::Value>>,
+    /// The rows.
+    #[schema(value_type = Vec<Vec<Object>>)]
+    data: Vec<Vec<Cell>>,
+}
+
+/// How to predict.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ScoringParams)]
+pub(crate) struct Params {
+    /// How many classes each prediction has; one label alone when absent.
+    #[serde(default)]
+    top_k: Option<usize>,
+}
+
+/// An example, alone or under the name of the model's input.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct Instance(Cell);
+
+/// Examples of equal shape, alone or under the name of the model's input.
+#[derive(Debug)]
+enum Batch {
+    Alone(Nested),
+    Named(BTreeMap<String, Nested>),
+}
+
+impl<'de> Deserialize<'de> for Batch {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BatchVisitor;
+
+        impl<'de> serde::de::Visitor<'de> for BatchVisitor {
+            type Value = Batch;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("lists of numbers, or such lists under the name of an input")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<Batch, A::Error> {
+                Nested::from_list(list).map(Batch::Alone)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Batch, A::Error> {
+                let map = serde::de::value::MapAccessDeserializer::new(map);
+                BTreeMap::deserialize(map).map(Batch::Named)
+            }
+        }
+
+        deserializer.deserialize_any(BatchVisitor)
+    }
+}
+
+/// What a body asks for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) examples: Vec<RawExample>,
+    pub(super) top_k: Option<usize>,
+}
+
+impl Scoring {
+    /// The examples of the request for a model with the input `input`.
+    ///
+    /// # Errors
+    /// When there is not exactly one form, or its values are no examples; the message names the row.
+    pub(super) fn into_asked(
+        self,
+        input: &str,
+        example_shape: Option<&[usize]>,
+    ) -> Result<Asked, ApiError> {
+        let top_k = self.params.and_then(|params| params.top_k);
+        let examples = match (
+            self.dataframe_split,
+            self.dataframe_records,
+            self.instances,
+            self.inputs,
+        ) {
+            (Some(table), None, None, None) => table.into_examples(input, example_shape),
+            (None, Some(records), None, None) => records
+                .into_iter()
+                .enumerate()
+                .map(|(row, record)| {
+                    in_row(
+                        row,
+                        named(record, input).and_then(|cell| cell.into_example(example_shape)),
+                    )
+                })
+                .collect(),
+            (None, None, Some(instances), None) => instances
+                .into_iter()
+                .enumerate()
+                .map(|(row, Instance(cell))| in_row(row, cell.into_example(example_shape)))
+                .collect(),
+            (None, None, None, Some(batch)) => batch.into_examples(input, example_shape),
+            _ => Err(ApiError::invalid(
+                "the body has to have exactly one of dataframe_split, dataframe_records, instances and inputs",
+            )),
+        }?;
+        Ok(Asked { examples, top_k })
+    }
+}
+
+/// The one value of a record, whose column is the model's input or the only one.
+fn named(mut record: BTreeMap<String, Cell>, input: &str) -> Result<Cell, ApiError> {
+    let columns = record.len();
+    match record.pop_first() {
+        Some((_, cell)) if columns == 1 => Ok(cell),
+        _ => Err(ApiError::invalid(format!(
+            "a record has {columns} columns, whose order JSON does not keep; send one column \"{input}\", or dataframe_split"
+        ))),
+    }
+}
+
+impl Table {
+    fn into_examples(
+        self,
+        input: &str,
+        example_shape: Option<&[usize]>,
+    ) -> Result<Vec<RawExample>, ApiError> {
+        let columns = self.columns.map(|columns| columns.len());
+        self.data
+            .into_iter()
+            .enumerate()
+            .map(|(row, mut cells)| {
+                if columns.is_some_and(|columns| columns != cells.len()) {
+                    let found = cells.len();
+                    return Err(ApiError::invalid(format!(
+                        "row {row}: it has {found} values and there are {} columns",
+                        columns.unwrap_or_default()
+                    )));
+                }
+                let example = match cells.pop() {
+                    Some(cell) if cells.is_empty() => cell.into_example(example_shape),
+                    Some(last) => {
+                        cells.push(last);
+                        features(cells, input)
+                            .and_then(|values| tensor(vec![values.len()], values, example_shape))
+                    }
+                    None => Err(ApiError::invalid("it has no values")),
+                };
+                in_row(row, example)
+            })
+            .collect()
+    }
+}
+
+/// A row of numbers.
+fn features(cells: Vec<Cell>, input: &str) -> Result<Vec<f32>, ApiError> {
+    cells
+        .into_iter()
+        .map(|cell| match cell {
+            Cell::Number(value) => Ok(value),
+            Cell::Tensor(_) | Cell::Bytes(_) => Err(ApiError::invalid(format!(
+                "several columns have to be numbers; send a tensor or an image in one column \"{input}\""
+            ))),
+        })
+        .collect()
+}
+
+impl Batch {
+    fn into_examples(
+        self,
+        input: &str,
+        example_shape: Option<&[usize]>,
+    ) -> Result<Vec<RawExample>, ApiError> {
+        let nested = match self {
+            Self::Alone(nested) => nested,
+            Self::Named(mut by_name) => {
+                let nested = by_name.remove(input).ok_or_else(|| {
+                    ApiError::invalid(format!("inputs: the input \"{input}\" is missing"))
+                })?;
+                if let Some((unknown, _)) = by_name.pop_first() {
+                    let unknown: String = unknown.chars().take(80).collect();
+                    return Err(ApiError::invalid(format!(
+                        "inputs: unexpected input \"{unknown}\"; the model has the input \"{input}\""
+                    )));
+                }
+                nested
+            }
+        };
+        if nested.facts.has_booleans {
+            return Err(ApiError::invalid(
+                "inputs: true or false stands where a number has to",
+            ));
+        }
+        let Some((count, inner)) = nested.shape.split_first() else {
+            return Err(ApiError::invalid("inputs: there is nothing in it"));
+        };
+        let width = nested.values.len().checked_div(*count).unwrap_or(0);
+        if inner.is_empty() || width == 0 {
+            return Err(ApiError::invalid(
+                "inputs: a batch has a list for each example; one example alone is a batch of one",
+            ));
+        }
+        nested
+            .values
+            .chunks_exact(width)
+            .enumerate()
+            .map(|(row, values)| {
+                in_row(row, tensor(inner.to_vec(), values.to_vec(), example_shape))
+            })
+            .collect()
+    }
+}
+
+fn in_row<T>(row: usize, value: Result<T, ApiError>) -> Result<T, ApiError> {
+    value.map_err(|mut error| {
+        error.detail = format!("row {row}: {}", error.detail);
+        error
+    })
+}
