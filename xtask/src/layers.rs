@@ -22,7 +22,10 @@ const LEAVES: &[&str] = &["mofang-store", "mofang-artifacts"];
 
 /// A dependency and the only crates of the workspace that may name it.
 const FENCES: &[(&str, &[&str])] = &[
-    ("anyhow", &["mofang", "xtask", "bench-service", "bench-training"]),
+    (
+        "anyhow",
+        &["mofang", "xtask", "bench-service", "bench-training"],
+    ),
     ("axum", &["mofang-http"]),
     ("burn", &["mofang-nn", "mofang-train", "mofang-runtime"]),
     ("object_store", &["mofang-artifacts"]),

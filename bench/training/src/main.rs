@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use mofang_nn::{Network, NetworkSpec, cpu_device, step_seed, tensor_from_burn, tensor_to_burn};
+use mofang_nn::{
+    Kernels, Network, NetworkSpec, cpu_device, step_seed, tensor_from_burn, tensor_to_burn,
+};
 use mofang_train::optimizer::{OptimizerSpec, OptimizerState, StepSettings};
 use mofang_types::{ArchitectureSpec, Clock, SystemClock, Tensor};
 
@@ -46,13 +48,53 @@ const LARGE: [usize; 3] = [3, 224, 224];
 const RESNET18: &str = r#"{"depth": 18}"#;
 
 const WORKLOADS: [Workload; 7] = [
-    ("resnet20-step", "resnet", r#"{"depth": 20}"#, [3, 32, 32], 10, 64, true),
+    (
+        "resnet20-step",
+        "resnet",
+        r#"{"depth": 20}"#,
+        [3, 32, 32],
+        10,
+        64,
+        true,
+    ),
     ("lenet-step", "lenet", "{}", SMALL, 10, 128, true),
     ("fashion-step", "simple_cnn", FASHION, SMALL, 10, 128, true),
-    ("resnet18-forward-1", "resnet", RESNET18, LARGE, 1000, 1, false),
-    ("resnet18-forward-8", "resnet", RESNET18, LARGE, 1000, 8, false),
-    ("mobilenet_v2-forward-1", "mobilenet_v2", "{}", LARGE, 1000, 1, false),
-    ("mobilenet_v2-forward-8", "mobilenet_v2", "{}", LARGE, 1000, 8, false),
+    (
+        "resnet18-forward-1",
+        "resnet",
+        RESNET18,
+        LARGE,
+        1000,
+        1,
+        false,
+    ),
+    (
+        "resnet18-forward-8",
+        "resnet",
+        RESNET18,
+        LARGE,
+        1000,
+        8,
+        false,
+    ),
+    (
+        "mobilenet_v2-forward-1",
+        "mobilenet_v2",
+        "{}",
+        LARGE,
+        1000,
+        1,
+        false,
+    ),
+    (
+        "mobilenet_v2-forward-8",
+        "mobilenet_v2",
+        "{}",
+        LARGE,
+        1000,
+        8,
+        false,
+    ),
 ];
 
 /// Times that warm memory and caches up.
@@ -83,7 +125,12 @@ fn time(
 }
 
 /// Steps of forward, backward and AdamW.
-fn train(spec: &NetworkSpec, batch: usize, times: usize, clock: &SystemClock) -> Result<Vec<Duration>> {
+fn train(
+    spec: &NetworkSpec,
+    batch: usize,
+    times: usize,
+    clock: &SystemClock,
+) -> Result<Vec<Duration>> {
     let device = cpu_device().autodiff();
     let mut network = Some(Network::new(spec, 1, &device)?);
     let optimizer: OptimizerSpec =
@@ -112,7 +159,12 @@ fn train(spec: &NetworkSpec, batch: usize, times: usize, clock: &SystemClock) ->
     })
 }
 
-fn forward(spec: &NetworkSpec, batch: usize, times: usize, clock: &SystemClock) -> Result<Vec<Duration>> {
+fn forward(
+    spec: &NetworkSpec,
+    batch: usize,
+    times: usize,
+    clock: &SystemClock,
+) -> Result<Vec<Duration>> {
     let device = cpu_device();
     let network = Network::new(spec, 1, &device)?;
     let images = images(batch, spec.image_shape)?;
@@ -136,7 +188,9 @@ fn main() -> Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(arguments.threads)
         .build_global()?;
-    mofang_nn::set_kernels_enabled(!arguments.kernels_off);
+    if arguments.kernels_off {
+        Kernels::Off.set();
+    }
     let found = WORKLOADS
         .iter()
         .find(|workload| workload.0 == arguments.workload);

@@ -9,9 +9,9 @@
 
 use std::time::Instant;
 
-use mofang_kernels::geometry::{Conv2dGeometry, Conv2dWindows};
 use mofang_kernels::KernelError;
 use mofang_kernels::conv2d::{self, Epilogue};
+use mofang_kernels::geometry::{Conv2dGeometry, Conv2dWindows};
 
 /// Input, channels out, kernel, stride, padding, groups.
 type Shape = ([usize; 4], usize, usize, usize, usize, usize);
@@ -38,7 +38,10 @@ const SHAPES: &[Shape] = &[
     ([1, 960, 7, 7], 960, 3, 1, 1, 960),
 ];
 
-fn least(rounds: usize, mut work: impl FnMut() -> Result<(), KernelError>) -> Result<f64, KernelError> {
+fn least(
+    rounds: usize,
+    mut work: impl FnMut() -> Result<(), KernelError>,
+) -> Result<f64, KernelError> {
     let mut times = Vec::new();
     for _ in 0..=rounds {
         let began = Instant::now();
@@ -78,8 +81,12 @@ fn main() -> Result<(), KernelError> {
         let forward = least(rounds, || {
             conv2d::forward(&geometry, &x, &w, Epilogue::default(), &mut y)
         })?;
-        let by_input = least(rounds, || conv2d::input_gradient(&geometry, &w, &g, &mut dx))?;
-        let by_weight = least(rounds, || conv2d::weight_gradient(&geometry, &x, &g, &mut dw))?;
+        let by_input = least(rounds, || {
+            conv2d::input_gradient(&geometry, &w, &g, &mut dx)
+        })?;
+        let by_weight = least(rounds, || {
+            conv2d::weight_gradient(&geometry, &x, &g, &mut dw)
+        })?;
         println!(
             "{input:?} -> {channels_out}, {kernel}x{kernel}/{stride}, groups {groups}: \
              {forward:.3} ({:.0}), {by_input:.3} ({:.0}), {by_weight:.3} ({:.0})",

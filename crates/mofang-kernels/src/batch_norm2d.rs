@@ -159,7 +159,14 @@ pub fn evaluate(
             let channel = plane % shape.channels;
             let scale = affine.scale(channel, statistics.variance[channel]);
             let mean = statistics.mean[channel];
-            normalize(input, mean, scale, affine.bias[channel], activation.bounds(), output);
+            normalize(
+                input,
+                mean,
+                scale,
+                affine.bias[channel],
+                activation.bounds(),
+                output,
+            );
         });
     Ok(())
 }
@@ -245,7 +252,11 @@ pub fn gradient(
                 bias: affine.bias[channel],
                 stops: activation.stops(),
             };
-            let pairs = || shape.planes(channel, input).zip(shape.planes(channel, output_gradient));
+            let pairs = || {
+                shape
+                    .planes(channel, input)
+                    .zip(shape.planes(channel, output_gradient))
+            };
             let (mut sum, mut products) = (0.0, 0.0);
             for (input, slope) in pairs() {
                 let [plane_sum, plane_products] = slope_sums(input, slope, line);
@@ -283,7 +294,10 @@ struct Line {
 impl Line {
     /// The slope, where the activation has let the value pass.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled for the caller's instructions")]
+    #[expect(
+        clippy::inline_always,
+        reason = "compiled for the caller's instructions"
+    )]
     fn passed(self, distance: f32, slope: f32) -> f32 {
         let [low, high] = self.stops;
         let value = distance * self.scale + self.bias;

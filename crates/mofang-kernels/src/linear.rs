@@ -1,9 +1,6 @@
 //! Linear layers, by the product of two matrices: both are packed once, tiles are multiplied in
 //! parallel, and a tile's sum runs over the depth in one order.
-#![expect(
-    unsafe_code,
-    reason = "threads write their own tiles of the output"
-)]
+#![expect(unsafe_code, reason = "threads write their own tiles of the output")]
 
 use rayon::prelude::*;
 
@@ -217,7 +214,11 @@ impl LinearShape {
             features_out,
         } = *self;
         check_length("the input", input, batch.saturating_mul(features_in))?;
-        check_length("the weight", weight, features_out.saturating_mul(features_in))?;
+        check_length(
+            "the weight",
+            weight,
+            features_out.saturating_mul(features_in),
+        )?;
         check_length("the output", output, batch.saturating_mul(features_out))
     }
 }
@@ -244,14 +245,17 @@ pub fn forward(
         let columns = shape.features_out;
         // SAFETY: a task has its own columns, and takes one value at a time.
         let output = unsafe { SharedOutput::new(output) };
-        (0..columns).into_par_iter().with_min_len(16).for_each(|column| {
-            let weight = &weight[column * shape.features_in..(column + 1) * shape.features_in];
-            let bias = bias.map_or(0.0, |bias| bias[column]);
-            for (row, input) in input.chunks_exact(shape.features_in).enumerate() {
-                let value = clamp(dot(input, weight) + bias, activation.bounds());
-                output.part(row * columns + column, 1).fill(value);
-            }
-        });
+        (0..columns)
+            .into_par_iter()
+            .with_min_len(16)
+            .for_each(|column| {
+                let weight = &weight[column * shape.features_in..(column + 1) * shape.features_in];
+                let bias = bias.map_or(0.0, |bias| bias[column]);
+                for (row, input) in input.chunks_exact(shape.features_in).enumerate() {
+                    let value = clamp(dot(input, weight) + bias, activation.bounds());
+                    output.part(row * columns + column, 1).fill(value);
+                }
+            });
         return Ok(());
     }
     multiply(

@@ -108,11 +108,11 @@ pub fn sgd(
         }),
         Some(velocity) => {
             check_length("the velocity", velocity, values.len())?;
-            parts
-                .zip(velocity.par_chunks_mut(PART))
-                .for_each(|((output, (values, gradient)), velocity)| {
+            parts.zip(velocity.par_chunks_mut(PART)).for_each(
+                |((output, (values, gradient)), velocity)| {
                     roll(step, values, gradient, velocity, output);
-                });
+                },
+            );
         }
     }
     Ok(output)

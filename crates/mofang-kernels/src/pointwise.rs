@@ -59,7 +59,9 @@ pub fn gradient(
 ) -> Result<(), KernelError> {
     check_length("the output's gradient", output_gradient, output.len())?;
     check_length("the input's gradient", input_gradient, output.len())?;
-    let sources = output.par_chunks(PART).zip(output_gradient.par_chunks(PART));
+    let sources = output
+        .par_chunks(PART)
+        .zip(output_gradient.par_chunks(PART));
     input_gradient
         .par_chunks_mut(PART)
         .zip(sources)

@@ -200,7 +200,8 @@ pub fn max_gradient(
                     let column = (x * geometry.stride[1] + j).wrapping_sub(geometry.padding[1]);
                     // Taps that `max` did not give reach nothing.
                     if column < width
-                        && let Some(target) = target.get_mut(row.wrapping_mul(width).wrapping_add(column))
+                        && let Some(target) =
+                            target.get_mut(row.wrapping_mul(width).wrapping_add(column))
                     {
                         *target += slope;
                     }
@@ -324,9 +325,8 @@ pub struct AreaGeometry {
 
 impl AreaGeometry {
     fn check(&self, input: &[f32], output: &[f32]) -> Result<(), KernelError> {
-        let length = |[height, width]: [usize; 2]| {
-            self.planes.saturating_mul(height).saturating_mul(width)
-        };
+        let length =
+            |[height, width]: [usize; 2]| self.planes.saturating_mul(height).saturating_mul(width);
         check_length("the input", input, length(self.size))?;
         check_length("the output", output, length(self.areas))
     }

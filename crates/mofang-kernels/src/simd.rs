@@ -128,8 +128,12 @@ trait Vector: Copy {
     fn load(self, from: &[f32]) -> Self::Values;
     fn store(self, values: Self::Values, to: &mut [f32]);
     /// `left · right + sum`
-    fn multiply_add(self, left: Self::Values, right: Self::Values, sum: Self::Values)
-    -> Self::Values;
+    fn multiply_add(
+        self,
+        left: Self::Values,
+        right: Self::Values,
+        sum: Self::Values,
+    ) -> Self::Values;
 }
 
 #[derive(Clone, Copy)]
@@ -274,7 +278,9 @@ pub(crate) fn multiply_tile_by_rows(
     match instructions {
         // SAFETY: the value of `Instructions` says that the processor has these features.
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512 => unsafe { multiply_by_rows_avx512(vectors, rows, left, right, tile) },
+        Instructions::Avx512 => unsafe {
+            multiply_by_rows_avx512(vectors, rows, left, right, tile)
+        },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx2 => unsafe { multiply_by_rows_avx2(vectors, rows, left, right, tile) },
@@ -340,7 +346,14 @@ fn multiply_by_rows_avx512(
     tile: &mut [f32],
 ) {
     // SAFETY: this function is called only where the processor has the instructions.
-    multiply_by_rows(unsafe { x86::Avx512::new() }, vectors, rows, left, right, tile);
+    multiply_by_rows(
+        unsafe { x86::Avx512::new() },
+        vectors,
+        rows,
+        left,
+        right,
+        tile,
+    );
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -353,7 +366,14 @@ fn multiply_by_rows_avx2(
     tile: &mut [f32],
 ) {
     // SAFETY: this function is called only where the processor has the instructions.
-    multiply_by_rows(unsafe { x86::Avx2::new() }, vectors, rows, left, right, tile);
+    multiply_by_rows(
+        unsafe { x86::Avx2::new() },
+        vectors,
+        rows,
+        left,
+        right,
+        tile,
+    );
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -394,13 +414,7 @@ macro_rules! with_rows {
 }
 
 #[inline(always)]
-fn multiply_rows<V: Vector>(
-    vector: V,
-    rows: usize,
-    left: &[f32],
-    right: &[f32],
-    tile: &mut [f32],
-) {
+fn multiply_rows<V: Vector>(vector: V, rows: usize, left: &[f32], right: &[f32], tile: &mut [f32]) {
     with_rows!(rows, multiply(vector, left, right, tile));
 }
 

@@ -98,7 +98,10 @@ mod tests {
             assert_eq!(sum(&left), values().sum());
             let squares = values().map(|value| (value - 1.0) * (value - 1.0));
             assert_eq!(sum_of_squares(&left, 1.0), squares.sum());
-            assert_eq!(super::squares(&left), values().map(|value| value * value).sum());
+            assert_eq!(
+                super::squares(&left),
+                values().map(|value| value * value).sum()
+            );
         }
     }
 

@@ -4,8 +4,8 @@
 use rayon::prelude::*;
 
 use super::Conv2dGeometry;
-use super::gather::{COPY, Gather, OutputGrid};
 use super::Epilogue;
+use super::gather::{COPY, Gather, OutputGrid};
 use crate::activation::clamp;
 use crate::scratch::Scratch;
 use crate::simd::multiversioned;
@@ -49,7 +49,14 @@ pub(super) fn apply(
                 for (tap, offset) in offsets.iter().enumerate() {
                     taps.push((*offset, weight(channel, tap)));
                 }
-                filter(padded, gather, taps, epilogue.part(channel..channel + 1), grid, output);
+                filter(
+                    padded,
+                    gather,
+                    taps,
+                    epilogue.part(channel..channel + 1),
+                    grid,
+                    output,
+                );
             },
         );
 }
@@ -89,7 +96,10 @@ multiversioned! {
 
 /// Filters so many neighbouring pixels, of which `left` are wanted.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled for the caller's instructions")]
+#[expect(
+    clippy::inline_always,
+    reason = "compiled for the caller's instructions"
+)]
 fn filter_part<const SIZE: usize>(
     source: &[f32],
     taps: &[(usize, f32)],
@@ -119,7 +129,11 @@ fn filter_part<const SIZE: usize>(
         *target = sums;
         return;
     }
-    for (output, sum) in target.iter_mut().step_by(column).zip(sums.iter().take(left)) {
+    for (output, sum) in target
+        .iter_mut()
+        .step_by(column)
+        .zip(sums.iter().take(left))
+    {
         *output = *sum;
     }
 }

@@ -84,12 +84,7 @@ pub(super) struct Segment {
 pub(super) type Phase = (Gather, OutputGrid, Vec<usize>);
 
 impl Gather {
-    fn new(
-        grid: [usize; 2],
-        source: [usize; 2],
-        step: [usize; 2],
-        taps: Vec<[isize; 2]>,
-    ) -> Self {
+    fn new(grid: [usize; 2], source: [usize; 2], step: [usize; 2], taps: Vec<[isize; 2]>) -> Self {
         let layout = Layout::new(grid, source, step, &taps);
         Self {
             grid,
@@ -384,7 +379,10 @@ fn copy_blocks<const SIZE: usize>(source: &[f32], target: &mut [f32]) -> bool {
 
 /// Deals the values of a row out to the phases of the step, with `left` zeros before them.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled for the caller's instructions")]
+#[expect(
+    clippy::inline_always,
+    reason = "compiled for the caller's instructions"
+)]
 fn deal(line: &[f32], left: usize, step: usize, phase: usize, padded: &mut [f32]) {
     zero(padded);
     if step == 2 && left.is_multiple_of(2) {
@@ -405,7 +403,9 @@ fn deal(line: &[f32], left: usize, step: usize, phase: usize, padded: &mut [f32]
         // As above, with the first value in the odd phase.
         let (even, odd) = padded.split_at_mut(phase);
         odd[left / 2] = line.first().copied().unwrap_or(0.0);
-        let targets = even[left / 2 + 1..].iter_mut().zip(&mut odd[left / 2 + 1..]);
+        let targets = even[left / 2 + 1..]
+            .iter_mut()
+            .zip(&mut odd[left / 2 + 1..]);
         let (pairs, rest) = line.get(1..).unwrap_or(&[]).as_chunks::<2>();
         for ((even, odd), pair) in targets.zip(pairs) {
             *even = pair[0];

@@ -59,7 +59,11 @@ impl Conv2dGeometry {
             size: [height, width],
         };
         let kernel = [kernel_height, kernel_width];
-        let all_positive = kernel.iter().chain(&stride).chain(&dilation).all(|n| *n > 0);
+        let all_positive = kernel
+            .iter()
+            .chain(&stride)
+            .chain(&dilation)
+            .all(|n| *n > 0);
         let fits_groups = groups > 0
             && channels_out.is_multiple_of(groups)
             && group_in.checked_mul(groups) == Some(channels_in);

@@ -278,7 +278,11 @@ pub fn bias_gradient(
     output_gradient: &[f32],
     bias_gradient: &mut [f32],
 ) -> Result<(), KernelError> {
-    check_length("the output's gradient", output_gradient, geometry.output_length())?;
+    check_length(
+        "the output's gradient",
+        output_gradient,
+        geometry.output_length(),
+    )?;
     check_length("the bias's gradient", bias_gradient, geometry.channels_out)?;
     let pixels = geometry.output()[0] * geometry.output()[1];
     let channels = geometry.channels_out;

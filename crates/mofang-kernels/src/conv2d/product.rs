@@ -1,19 +1,14 @@
 //! The weights times the gathered columns.
-#![expect(
-    unsafe_code,
-    reason = "threads write their own columns of the output"
-)]
+#![expect(unsafe_code, reason = "threads write their own columns of the output")]
 
 use rayon::prelude::*;
 
-use super::gather::{self, COPY, ColumnCopy, Gather, OutputGrid, Segment};
 use super::Epilogue;
+use super::gather::{self, COPY, ColumnCopy, Gather, OutputGrid, Segment};
 use crate::activation::clamp;
 use crate::scratch::Scratch;
 use crate::shared::SharedOutput;
-use crate::simd::{
-    InPlace, Instructions, multiply_tile, multiply_tile_in_place, multiversioned,
-};
+use crate::simd::{InPlace, Instructions, multiply_tile, multiply_tile_in_place, multiversioned};
 
 /// Values of a tile's columns that stay in the first-level cache while the weights go by.
 const CACHED_COLUMNS: usize = 8192;
@@ -219,7 +214,14 @@ impl Product<'_> {
                 let plane = self.gather.source[0] * self.gather.source[1];
                 let images = &source[first * planes * plane..last * planes * plane];
                 if self.gather.is_plain() {
-                    self.work(task, Planes { values: images, first }, &output);
+                    self.work(
+                        task,
+                        Planes {
+                            values: images,
+                            first,
+                        },
+                        &output,
+                    );
                     return;
                 }
                 let mut padded = self.gather.buffer((last - first) * planes);
@@ -255,10 +257,7 @@ impl Product<'_> {
         (0..parts * splits).into_par_iter().for_each(|part| {
             let (part, split) = (part / splits, part % splits);
             let task = Task {
-                pixels: (
-                    part * share,
-                    ((part + 1) * share).min(self.batch * pixels),
-                ),
+                pixels: (part * share, ((part + 1) * share).min(self.batch * pixels)),
                 tiles: (
                     split * layout.tiles / splits,
                     (split + 1) * layout.tiles / splits,
@@ -294,7 +293,15 @@ impl Product<'_> {
                 }
                 for (start, end) in self.weights.layout().blocks() {
                     for panel in shared.clone().take(taken) {
-                        self.panel(group, (start, end), panel, task, planes, &mut buffers, output);
+                        self.panel(
+                            group,
+                            (start, end),
+                            panel,
+                            task,
+                            planes,
+                            &mut buffers,
+                            output,
+                        );
                     }
                 }
             }
@@ -302,7 +309,10 @@ impl Product<'_> {
     }
 
     /// Multiplies a block of the weights with a panel of columns.
-    #[expect(clippy::too_many_arguments, reason = "the loops around it are in `work`")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the loops around it are in `work`"
+    )]
     fn panel(
         &self,
         group: usize,
@@ -360,7 +370,9 @@ impl Product<'_> {
                 let right = &gathered[..(end - start) * columns];
                 multiply_tile(instructions, height, left, right, tile);
             }
-            let epilogue = self.epilogue.part(group * rows + first..group * rows + last);
+            let epilogue = self
+                .epilogue
+                .part(group * rows + first..group * rows + last);
             write_tile(
                 output,
                 &tile[..height * columns],
@@ -414,12 +426,7 @@ impl Product<'_> {
         8 * width >= 7 * width.next_multiple_of(lanes)
     }
 
-    fn fill(
-        &self,
-        group: usize,
-        segments: &[Segment],
-        output: &SharedOutput<'_>,
-    ) {
+    fn fill(&self, group: usize, segments: &[Segment], output: &SharedOutput<'_>) {
         let PackedWeights { groups, rows, .. } = *self.weights;
         for row in 0..rows {
             let [_, bias] = self.epilogue.of(group * rows + row);

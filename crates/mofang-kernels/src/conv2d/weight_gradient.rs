@@ -88,7 +88,7 @@ pub(super) fn run(
             let units = (units(part), units(part + 1));
             let length: usize = (units.0..units.1)
                 .map(|unit| {
-                        let (start, end) = block_steps(depth, blocks, unit % blocks);
+                    let (start, end) = block_steps(depth, blocks, unit % blocks);
                     (end - start) * width
                 })
                 .sum();
@@ -107,7 +107,12 @@ pub(super) fn run(
         .enumerate()
         .for_each(|(part, total)| {
             for chunk in others.chunks_exact(sums_length).take(chunks - 1) {
-                add(&chunk[part * REDUCED..][..total.len()], total.len(), total, 0);
+                add(
+                    &chunk[part * REDUCED..][..total.len()],
+                    total.len(),
+                    total,
+                    0,
+                );
             }
         });
     let rows = geometry.group_out();

@@ -45,7 +45,10 @@ fn widen(values: &[f32]) -> Vec<f64> {
 }
 
 fn check(shape: ChannelShape, activation: Activation) {
-    let input: Vec<f32> = values(shape.length(), 1).iter().map(|v| v * 2.0 + 0.5).collect();
+    let input: Vec<f32> = values(shape.length(), 1)
+        .iter()
+        .map(|v| v * 2.0 + 0.5)
+        .collect();
     let (weight, bias) = (values(shape.channels, 2), values(shape.channels, 3));
     let affine = Affine {
         weight: &weight,
@@ -64,7 +67,15 @@ fn check(shape: ChannelShape, activation: Activation) {
     assert_sums("variance", &statistics.variance, &variance, 4, 3.0);
 
     let mut evaluated = vec![f32::NAN; input.len()];
-    batch_norm2d::evaluate(&shape, &input, affine, &statistics, activation, &mut evaluated).unwrap();
+    batch_norm2d::evaluate(
+        &shape,
+        &input,
+        affine,
+        &statistics,
+        activation,
+        &mut evaluated,
+    )
+    .unwrap();
     assert_eq!(bits(&evaluated), bits(&output));
 
     // Σ output · slope, differentiated by finite differences of the definition.
@@ -82,7 +93,11 @@ fn check(shape: ChannelShape, activation: Activation) {
     .unwrap();
     let total = |input: &[f64], weight: &[f32], bias: &[f32]| -> f64 {
         let (output, ..) = definition(&shape, input, weight, bias, activation);
-        output.iter().zip(&slopes).map(|(o, s)| o * f64::from(*s)).sum()
+        output
+            .iter()
+            .zip(&slopes)
+            .map(|(o, s)| o * f64::from(*s))
+            .sum()
     };
     let step = 1e-6;
     // A corner of the rectifier within the step has no slope to compare with.
@@ -101,7 +116,10 @@ fn check(shape: ChannelShape, activation: Activation) {
         };
         let slope = (moved(step) - moved(-step)) / (2.0 * step);
         let actual = f64::from(by_input[place]);
-        assert!((actual - slope).abs() < bound, "input {place}: {actual} {slope}");
+        assert!(
+            (actual - slope).abs() < bound,
+            "input {place}: {actual} {slope}"
+        );
     }
     for channel in 0..shape.channels {
         let moved = |by: f32| {
@@ -118,7 +136,10 @@ fn check(shape: ChannelShape, activation: Activation) {
         for (actual, slope) in actual.iter().zip(slopes) {
             let bound = 1e-2 * slope.abs().max(1.0) / least.sqrt();
             if activation == Activation::Identity {
-                assert!((actual - slope).abs() < bound, "channel {channel}: {actual} {slope}");
+                assert!(
+                    (actual - slope).abs() < bound,
+                    "channel {channel}: {actual} {slope}"
+                );
             }
         }
     }
@@ -165,7 +186,11 @@ fn a_folded_normalization_is_scale_and_bias() {
     for channel in 0..5 {
         let folded = input[channel] * scale[channel] + shift[channel];
         let bound = 1e-4 * (1.0 + scale[channel].abs());
-        assert!((folded - output[channel]).abs() < bound, "{folded} {}", output[channel]);
+        assert!(
+            (folded - output[channel]).abs() < bound,
+            "{folded} {}",
+            output[channel]
+        );
     }
 }
 
@@ -215,8 +240,16 @@ fn a_nan_stays_in_its_channel_and_a_hundred_runs_give_the_same_bits() {
         let relu = Activation::Relu;
         let statistics = batch_norm2d::train(&shape, input, affine, relu, &mut output).unwrap();
         let mut gradient = vec![0.0; input.len()];
-        batch_norm2d::gradient(&shape, input, affine, &statistics, relu, &output, &mut gradient)
-            .unwrap();
+        batch_norm2d::gradient(
+            &shape,
+            input,
+            affine,
+            &statistics,
+            relu,
+            &output,
+            &mut gradient,
+        )
+        .unwrap();
         (bits(&output), bits(&gradient))
     };
     let first = run(&input);
@@ -226,6 +259,10 @@ fn a_nan_stays_in_its_channel_and_a_hundred_runs_give_the_same_bits() {
     input[3000] = f32::NAN;
     let (output, _) = run(&input);
     for (place, bits) in output.iter().enumerate() {
-        assert_eq!(f32::from_bits(*bits).is_nan(), place / 3000 % 3 == 1, "{place}");
+        assert_eq!(
+            f32::from_bits(*bits).is_nan(),
+            place / 3000 % 3 == 1,
+            "{place}"
+        );
     }
 }

@@ -35,7 +35,8 @@ impl Case {
             for o in 0..channels_out {
                 for y in 0..output_height {
                     for x in 0..output_width {
-                        let output = ((n * channels_out + o) * output_height + y) * output_width + x;
+                        let output =
+                            ((n * channels_out + o) * output_height + y) * output_width + x;
                         for c in 0..group_in {
                             for i in 0..kernel_height {
                                 for j in 0..kernel_width {
@@ -49,8 +50,9 @@ impl Case {
                                         continue;
                                     };
                                     let channel = o / group_out * group_in + c;
-                                    let input =
-                                        ((n * channels_in + channel) * height + row) * width + column;
+                                    let input = ((n * channels_in + channel) * height + row)
+                                        * width
+                                        + column;
                                     let weight =
                                         ((o * group_in + c) * kernel_height + i) * kernel_width + j;
                                     each(output, input, weight);
@@ -233,9 +235,23 @@ fn impossible_shapes_are_errors() {
     assert!(new([1, 3, 5, 5], [4, 3, 0, 3], windows).is_err());
     assert!(new([1, 3, usize::MAX, 5], [4, 3, 3, 3], windows).is_err());
     let stride = [0, 1];
-    assert!(new([1, 3, 5, 5], [4, 3, 3, 3], Conv2dWindows { stride, ..windows }).is_err());
+    assert!(
+        new(
+            [1, 3, 5, 5],
+            [4, 3, 3, 3],
+            Conv2dWindows { stride, ..windows }
+        )
+        .is_err()
+    );
     let padding = [usize::MAX / 2, 0];
-    assert!(new([1, 3, 5, 5], [4, 3, 3, 3], Conv2dWindows { padding, ..windows }).is_err());
+    assert!(
+        new(
+            [1, 3, 5, 5],
+            [4, 3, 3, 3],
+            Conv2dWindows { padding, ..windows }
+        )
+        .is_err()
+    );
     let geometry = new([1, 3, 5, 5], [4, 3, 3, 3], windows).unwrap();
     let result = conv2d::weight_gradient(&geometry, &[0.0; 75], &[0.0; 36], &mut [0.0; 107]);
     assert!(matches!(result, Err(KernelError::Length { .. })));
@@ -312,7 +328,9 @@ fn run(case: &Case) -> Vec<Vec<u32>> {
     conv2d::input_gradient(&geometry, &weight, &slope, &mut by_input).unwrap();
     conv2d::weight_gradient(&geometry, &input, &slope, &mut by_weight).unwrap();
     conv2d::bias_gradient(&geometry, &slope, &mut by_bias).unwrap();
-    [output, by_input, by_weight, by_bias].map(|v| bits(&v)).to_vec()
+    [output, by_input, by_weight, by_bias]
+        .map(|v| bits(&v))
+        .to_vec()
 }
 
 #[test]

@@ -40,11 +40,25 @@ fn check(shape: LinearShape) {
     linear::forward(&shape, &input, &weight, Some(&bias), identity, &mut actual).unwrap();
     assert_sums("output", &actual, &output, features_in, 1.0);
     let rectified: Vec<f64> = output.iter().map(|value| value.max(0.0)).collect();
-    linear::forward(&shape, &input, &weight, Some(&bias), Activation::Relu, &mut actual).unwrap();
+    linear::forward(
+        &shape,
+        &input,
+        &weight,
+        Some(&bias),
+        Activation::Relu,
+        &mut actual,
+    )
+    .unwrap();
     assert_sums("rectified output", &actual, &rectified, features_in, 1.0);
     let mut actual = vec![f32::NAN; input.len()];
     linear::input_gradient(&shape, &weight, &slopes, &mut actual).unwrap();
-    assert_sums("gradient by the input", &actual, &by_input, features_out, 1.0);
+    assert_sums(
+        "gradient by the input",
+        &actual,
+        &by_input,
+        features_out,
+        1.0,
+    );
     let mut actual = vec![f32::NAN; weight.len()];
     linear::weight_gradient(&shape, &input, &slopes, &mut actual).unwrap();
     assert_sums("gradient by the weight", &actual, &by_weight, batch, 1.0);

@@ -46,10 +46,20 @@ fn long_parameters_follow_the_formulas() {
         for place in 0..length {
             let slope = slope[place] * 0.5 + 0.1 * value[place];
             let rolled = 0.9 * old_mean[place] + slope;
-            let change = if nesterov { slope + 0.9 * rolled } else { rolled };
+            let change = if nesterov {
+                slope + 0.9 * rolled
+            } else {
+                rolled
+            };
             assert_eq!(velocity[place].to_bits(), rolled.to_bits());
-            assert_eq!(new[place].to_bits(), (value[place] - 0.01 * change).to_bits());
-            assert_eq!(plain[place].to_bits(), (value[place] - 0.01 * slope).to_bits());
+            assert_eq!(
+                new[place].to_bits(),
+                (value[place] - 0.01 * change).to_bits()
+            );
+            assert_eq!(
+                plain[place].to_bits(),
+                (value[place] - 0.01 * slope).to_bits()
+            );
         }
     }
     assert!(sgd(&step, &value, &slope[1..], None).is_err());

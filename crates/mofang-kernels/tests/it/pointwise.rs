@@ -6,7 +6,17 @@ use crate::support::{bits, values};
 
 #[test]
 fn values_and_slopes_pass_where_they_should() {
-    let input = [-1.0, -0.0, 0.0, 3.0, 6.0, 7.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+    let input = [
+        -1.0,
+        -0.0,
+        0.0,
+        3.0,
+        6.0,
+        7.0,
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+    ];
     for (activation, expected, passed) in [
         (Activation::Identity, input, [1.0; 9]),
         (

@@ -58,7 +58,9 @@ impl Case {
                     for i in 0..self.kernel[0] {
                         for j in 0..self.kernel[1] {
                             let place = [y * self.stride[0] + i, x * self.stride[1] + j];
-                            let within = |axis: usize| place[axis] < self.size[axis] + 2 * self.padding[axis];
+                            let within = |axis: usize| {
+                                place[axis] < self.size[axis] + 2 * self.padding[axis]
+                            };
                             padded += usize::from(within(0) && within(1));
                             let inside = |axis: usize| {
                                 place[axis]
@@ -92,7 +94,13 @@ impl Case {
             let best = places
                 .iter()
                 .copied()
-                .reduce(|best, place| if input[place] > input[best] { place } else { best })
+                .reduce(|best, place| {
+                    if input[place] > input[best] {
+                        place
+                    } else {
+                        best
+                    }
+                })
                 .unwrap();
             largest[output] = f64::from(input[best]);
             by_largest[best] += f64::from(slopes[output]);
@@ -200,9 +208,8 @@ proptest! {
 
 #[test]
 fn a_nan_is_the_largest_and_impossible_windows_are_errors() {
-    let case = |size, kernel, stride, padding| {
-        PoolGeometry::new(1, size, kernel, stride, padding, [1, 1])
-    };
+    let case =
+        |size, kernel, stride, padding| PoolGeometry::new(1, size, kernel, stride, padding, [1, 1]);
     for place in 0..4 {
         let mut input = [1.0, 2.0, 3.0, 4.0];
         input[place] = f32::NAN;

@@ -62,12 +62,7 @@ pub(crate) fn conv2d(input: Tensor<4>, weights: Weights) -> Tensor<4> {
             discard(input);
             output
         }
-        None => burn::tensor::module::conv2d(
-            input,
-            weights.weight,
-            weights.bias,
-            weights.options,
-        ),
+        None => burn::tensor::module::conv2d(input, weights.weight, weights.bias, weights.options),
     }
 }
 

@@ -8,11 +8,7 @@ use super::native::{Kernel, Values, apply, native};
 
 /// `input · weightᵀ + bias`: `input` `[batch, features_in]`, `weight` `[features_out, features_in]`,
 /// `bias` `[features_out]`.
-pub(crate) fn linear(
-    input: Tensor<2>,
-    weight: Tensor<2>,
-    bias: Option<Tensor<1>>,
-) -> Tensor<2> {
+pub(crate) fn linear(input: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
     let fused = || {
         let [batch, features_in] = input.dims();
         let [features_out, _] = weight.dims();

@@ -90,7 +90,7 @@ pub(super) trait Kernel<const N: usize>: Clone + fmt::Debug + Send + 'static {
 
 /// Takes the values out of a tensor, or nothing when it is elsewhere or not of `f32`.
 pub(super) fn native<const D: usize>(tensor: &Tensor<D>) -> Option<Native> {
-    if !super::is_enabled() {
+    if super::Kernels::current() == super::Kernels::Off {
         return None;
     }
     // The way out consumes the tensor even where it fails; a clone is a count.
@@ -125,10 +125,7 @@ pub(super) fn apply_with<K: Kernel<N>, const N: usize, const D: usize>(
     inputs: [Native; N],
 ) -> Option<(Tensor<D>, K::Saved)> {
     let (output, saved) = kernel.forward(inputs.each_ref().map(Native::values)).ok()?;
-    if inputs
-        .iter()
-        .all(|input| matches!(input, Native::Plain(_)))
-    {
+    if inputs.iter().all(|input| matches!(input, Native::Plain(_))) {
         return Some((Tensor::from_primitive::<Flex>(output.0), saved));
     }
     let nodes = inputs.map(|input| match input {
@@ -142,10 +139,7 @@ pub(super) fn apply_with<K: Kernel<N>, const N: usize, const D: usize>(
         OpsKind::Tracked(prepared) => prepared.finish((kernel, saved.clone()), output.0),
         OpsKind::UnTracked(prepared) => prepared.finish(output.0),
     };
-    Some((
-        Tensor::from_primitive::<Autodiff<Flex>>(output),
-        saved,
-    ))
+    Some((Tensor::from_primitive::<Autodiff<Flex>>(output), saved))
 }
 
 impl Native {
@@ -196,12 +190,7 @@ impl<K: Kernel<N>, const N: usize> Backward<Flex, N> for Step<K> {
         clippy::panic,
         reason = "burn's backward pass has no way to fail; lengths were checked on the way forward"
     )]
-    fn backward(
-        self,
-        ops: Ops<Self::State, N>,
-        gradients: &mut Gradients,
-        _: &mut Checkpointer,
-    ) {
+    fn backward(self, ops: Ops<Self::State, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let (kernel, saved) = ops.state;
         let output_gradient = gradients.consume::<Flex>(&ops.node);
         let wanted = ops.parents.each_ref().map(Option::is_some);

@@ -70,7 +70,9 @@ pub(crate) fn adaptive_avg_pool2d(input: Tensor<4>, size: [usize; 2]) -> Tensor<
             input: input.dims(),
         };
         let is_possible = size.iter().chain(&[height, width]).all(|size| *size > 0);
-        is_possible.then(|| apply(areas, [native(&input)?])).flatten()
+        is_possible
+            .then(|| apply(areas, [native(&input)?]))
+            .flatten()
     };
     match fused() {
         Some(output) => {

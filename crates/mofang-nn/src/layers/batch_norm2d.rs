@@ -37,9 +37,7 @@ impl BatchNorm2d {
         pass: Pass,
     ) -> Tensor<4> {
         match pass {
-            Pass::Evaluation => {
-                batch_norm2d(input, self.affine(), self.statistics(), activation)
-            }
+            Pass::Evaluation => batch_norm2d(input, self.affine(), self.statistics(), activation),
             Pass::Training { .. } => self.forward_train(input, self.affine(), activation),
         }
     }

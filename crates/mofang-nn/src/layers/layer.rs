@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::{
-    BatchNorm2d, Conv2d, Dropout, Fire, Function, ImageShape, Linear, Operation, Pass, Residual, Sequence,
+    BatchNorm2d, Conv2d, Dropout, Fire, Function, ImageShape, Linear, Operation, Pass, Residual,
+    Sequence,
 };
 use crate::NnError;
 use crate::kernels::Activation;

@@ -4,3 +4,6 @@
 mod determinism;
 mod golden;
 mod robustness;
+
+/// What every golden test begins with; `tests/without_kernels` has another.
+fn prepare() {}
