@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use mofang_nn::{Network, NetworkSpec, cpu_device, step_seed, tensor_from_burn, tensor_to_burn};
+use mofang_nn::{
+    Kernels, Network, NetworkSpec, cpu_device, step_seed, tensor_from_burn, tensor_to_burn,
+};
 use mofang_train::optimizer::{OptimizerSpec, OptimizerState, StepSettings};
 use mofang_types::{ArchitectureSpec, Clock, SystemClock, Tensor};
 
@@ -186,7 +188,9 @@ fn main() -> Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(arguments.threads)
         .build_global()?;
-    mofang_nn::set_kernels_enabled(!arguments.kernels_off);
+    if arguments.kernels_off {
+        Kernels::Off.set();
+    }
     let found = WORKLOADS
         .iter()
         .find(|workload| workload.0 == arguments.workload);

@@ -40,7 +40,7 @@ mod weights;
 pub use architecture::{Architecture, OptionSpec, Start};
 pub use device::{cpu_device, tensor_from_burn, tensor_to_burn};
 pub use error::NnError;
-pub use kernels::{is_enabled as kernels_are_enabled, set_enabled as set_kernels_enabled};
+pub use kernels::Kernels;
 pub use layers::Convolution;
 pub use network::{Network, NetworkSpec, ParameterInfo, ValueChange};
 pub use step_seed::step_seed;

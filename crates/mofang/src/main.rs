@@ -64,6 +64,9 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             .build_global()
             .context("failed to start the threads for computing")?;
     }
+    if let Some(kernels) = configuration.parse::<mofang_nn::Kernels>("kernels")? {
+        kernels.set();
+    }
     let context = Context::new(
         configuration,
         Output::new(format, cli.global.quiet),

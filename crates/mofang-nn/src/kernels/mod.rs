@@ -2,7 +2,7 @@
 //!
 //! Each function here is the same formula twice: by `mofang-kernels`, where the tensors are `f32` on
 //! burn's `flex` backend, with or without autodiff; and by burn's own operations on any other device, for
-//! any shape that a kernel does not take, and while [`set_enabled`]`(false)` holds. The second is the
+//! any shape that a kernel does not take, and while [`Kernels::Off`] holds. The second is the
 //! reference of the first.
 //!
 //! burn offers `backend_extension` for this, which writes an operation's dispatch but panics on a backend
@@ -15,7 +15,10 @@ mod linear;
 mod native;
 mod pooling;
 mod subsample;
+#[cfg(test)]
+mod tests;
 
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use add::{activate, add};
@@ -26,17 +29,45 @@ pub(crate) use mofang_kernels::Activation;
 pub(crate) use pooling::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 pub(crate) use subsample::subsample;
 
-static ENABLED: AtomicBool = AtomicBool::new(true);
+static OFF: AtomicBool = AtomicBool::new(false);
 
-/// Switches the kernels of the whole process on or off (they are on), to find out whether a difference
-/// comes from them. Networks give the same numbers either way, but for rounding.
-pub fn set_enabled(enabled: bool) {
-    ENABLED.store(enabled, Ordering::Relaxed);
+/// Whether a process uses the kernels where it can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kernels {
+    /// It does.
+    #[default]
+    On,
+    /// It computes by burn's operations alone, to find out whether a difference comes from the kernels.
+    /// Networks give the same numbers either way, but for rounding.
+    Off,
 }
 
-/// Whether the kernels are used where they can be.
-pub fn is_enabled() -> bool {
-    ENABLED.load(Ordering::Relaxed)
+impl Kernels {
+    /// Sets it for the whole process, which begins with [`Kernels::On`].
+    pub fn set(self) {
+        OFF.store(self == Self::Off, Ordering::Relaxed);
+    }
+
+    /// What holds now.
+    pub fn current() -> Self {
+        if OFF.load(Ordering::Relaxed) {
+            Self::Off
+        } else {
+            Self::On
+        }
+    }
+}
+
+impl FromStr for Kernels {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err("there are on and off"),
+        }
+    }
 }
 
 /// The padding of both sides of each axis, where it is the same.

@@ -39,7 +39,7 @@ impl Pooling {
     }
 
     /// `[height, width]` of what comes out.
-    fn output(self, input: &Tensor<4>) -> Option<[usize; 2]> {
+    pub(crate) fn output(self, input: &Tensor<4>) -> Option<[usize; 2]> {
         let [.., height, width] = input.dims();
         Some([self.size(0, height)?, self.size(1, width)?])
     }

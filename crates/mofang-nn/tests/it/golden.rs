@@ -103,6 +103,7 @@ fn assert_near(what: &str, actual: f64, expected: f64, tolerance: f64) {
 }
 
 fn check(golden: &str) {
+    crate::prepare();
     let golden: Golden = serde_json::from_str(golden).unwrap();
     let spec = NetworkSpec {
         architecture: golden.architecture,

@@ -5,3 +5,6 @@ mod determinism;
 mod golden;
 mod recognition;
 mod robustness;
+
+/// What every golden test begins with; `tests/without_kernels` has another.
+fn prepare() {}

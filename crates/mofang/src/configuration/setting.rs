@@ -28,6 +28,7 @@ const OWN: &[(&str, Option<&str>)] = &[
     ("artifacts", None),
     ("data_dir", None),
     ("format", Some("text")),
+    ("kernels", Some("on")),
     ("log.filter", None),
     ("log.format", Some("text")),
     ("serve.grpc_listen", None),
