@@ -279,7 +279,7 @@ pub(crate) fn multiply_tile_by_rows(
         // SAFETY: the value of `Instructions` says that the processor has these features.
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx512 => unsafe {
-            multiply_by_rows_avx512(vectors, rows, left, right, tile)
+            multiply_by_rows_avx512(vectors, rows, left, right, tile);
         },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]

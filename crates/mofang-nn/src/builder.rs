@@ -114,7 +114,7 @@ impl<'a> Builder<'a> {
         momentum: f64,
         epsilon: f64,
     ) -> Result<Layer, NnError> {
-        if !(0.0..=1.0).contains(&momentum) || !(epsilon > 0.0 && epsilon < 1.0) {
+        if !((0.0..=1.0).contains(&momentum) && epsilon > 0.0 && epsilon < 1.0) {
             return Err(NnError::InvalidSpec(format!(
                 "there is no batch normalization with a momentum of {momentum} and an epsilon of \
                  {epsilon}"

@@ -1,5 +1,5 @@
 //! Any network that is one layer after the other, written down layer by layer: what
-//! `torch.nn.Sequential` is. AlexNet and VGG are of this kind.
+//! `torch.nn.Sequential` is. `AlexNet` and VGG are of this kind.
 
 use burn::tensor::Device;
 use serde::{Deserialize, Deserializer, Serialize};
