@@ -15,6 +15,16 @@
 
 use std::sync::OnceLock;
 
+static BEST: OnceLock<Instructions> = OnceLock::new();
+
+/// Leaves the best `steps` sets of instructions out, for tests of the others: the whole process must call
+/// it before anything else of this crate, and what was chosen once stays.
+#[doc(hidden)]
+pub fn lower_instructions(steps: usize) {
+    let available = Instructions::available();
+    BEST.get_or_init(|| available[steps.min(available.len() - 1)]);
+}
+
 /// A set of vector instructions that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Instructions {
@@ -29,9 +39,8 @@ pub(crate) enum Instructions {
 }
 
 impl Instructions {
-    /// The best that this processor has.
+    /// The best that this processor has, or what [`lower_instructions`] has left of it.
     pub(crate) fn best() -> Self {
-        static BEST: OnceLock<Instructions> = OnceLock::new();
         *BEST.get_or_init(|| Self::available()[0])
     }
 

@@ -14,3 +14,6 @@ mod optimizer;
 mod pointwise;
 mod pooling;
 mod support;
+
+/// What every test begins with; `tests/lower` and `tests/lowest` have others.
+fn prepare() {}
