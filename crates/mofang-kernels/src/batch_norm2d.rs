@@ -301,8 +301,8 @@ impl Line {
     fn passed(self, distance: f32, slope: f32) -> f32 {
         let [low, high] = self.stops;
         let value = distance * self.scale + self.bias;
-        let is_stopped = (value <= low) | (value >= high);
-        if is_stopped { 0.0 } else { slope }
+        let slope = if value <= low { 0.0 } else { slope };
+        if value >= high { 0.0 } else { slope }
     }
 }
 

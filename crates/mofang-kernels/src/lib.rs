@@ -38,6 +38,8 @@ mod sums;
 pub use activation::Activation;
 pub use error::KernelError;
 pub use recycling::{recycle, recycled};
+#[doc(hidden)]
+pub use simd::lower_instructions;
 
 /// The shapes of the operations.
 pub mod geometry {

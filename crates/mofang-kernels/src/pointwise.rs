@@ -91,8 +91,8 @@ multiversioned! {
     fn gradient_part(output: &[f32], slopes: &[f32], stops: [f32; 2], target: &mut [f32]) {
         let [low, high] = stops;
         for (target, (output, slope)) in target.iter_mut().zip(output.iter().zip(slopes)) {
-            let is_stopped = (*output <= low) | (*output >= high);
-            *target = if is_stopped { 0.0 } else { *slope };
+            let slope = if *output <= low { 0.0 } else { *slope };
+            *target = if *output >= high { 0.0 } else { slope };
         }
     }
 }

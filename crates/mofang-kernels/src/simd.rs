@@ -15,6 +15,16 @@
 
 use std::sync::OnceLock;
 
+static BEST: OnceLock<Instructions> = OnceLock::new();
+
+/// Leaves the best `steps` sets of instructions out, for tests of the others: the whole process must call
+/// it before anything else of this crate, and what was chosen once stays.
+#[doc(hidden)]
+pub fn lower_instructions(steps: usize) {
+    let available = Instructions::available();
+    BEST.get_or_init(|| available[steps.min(available.len() - 1)]);
+}
+
 /// A set of vector instructions that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Instructions {
@@ -29,9 +39,8 @@ pub(crate) enum Instructions {
 }
 
 impl Instructions {
-    /// The best that this processor has.
+    /// The best that this processor has, or what [`lower_instructions`] has left of it.
     pub(crate) fn best() -> Self {
-        static BEST: OnceLock<Instructions> = OnceLock::new();
         *BEST.get_or_init(|| Self::available()[0])
     }
 
@@ -279,7 +288,7 @@ pub(crate) fn multiply_tile_by_rows(
         // SAFETY: the value of `Instructions` says that the processor has these features.
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx512 => unsafe {
-            multiply_by_rows_avx512(vectors, rows, left, right, tile)
+            multiply_by_rows_avx512(vectors, rows, left, right, tile);
         },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]

@@ -87,6 +87,7 @@ pub(crate) fn fold<const LANES: usize>(mut sums: [f32; LANES]) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "sums of small whole numbers are exact")]
 mod tests {
     use super::*;
 

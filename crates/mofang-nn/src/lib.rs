@@ -14,10 +14,11 @@
 //! state and a resumed run draws the same masks. Batch normalization's running statistics are the
 //! only state that a forward pass changes, and they are saved with the weights.
 //!
-//! On the CPU backend (`burn-flex` 0.22.1) the operations that the layers here use give the same
-//! bits on every run with the same number of rayon threads: its convolutions, matrix products,
-//! pools and reductions along a dimension split their work over outputs, never over a sum. The
-//! exception is the sum (and mean) of *all* elements of a large tensor, whose partial sums are
+//! On the processor, convolution, batch normalization, pooling, linear layers and rectifiers are those
+//! of `mofang-kernels`, whose results do not depend on the number of threads ([`Kernels::Off`] switches
+//! to burn's own). The other operations (`burn-flex` 0.22.1) give the same bits on every run with the
+//! same number of rayon threads: matrix products and reductions along a dimension split their work
+//! over outputs, never over a sum. The exception is the sum (and mean) of *all* elements of a large tensor, whose partial sums are
 //! combined in the order in which threads finish: reduce along a dimension, or sum on the host,
 //! where bits matter.
 //!

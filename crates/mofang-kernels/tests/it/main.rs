@@ -4,6 +4,8 @@
     clippy::cast_possible_truncation,
     reason = "tests compute in double precision and compare with single precision"
 )]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+#![expect(clippy::float_cmp, reason = "bounds are exact")]
 
 mod batch_norm2d;
 mod conv2d;
@@ -12,3 +14,6 @@ mod optimizer;
 mod pointwise;
 mod pooling;
 mod support;
+
+/// What every test begins with; `tests/lower` and `tests/lowest` have others.
+fn prepare() {}

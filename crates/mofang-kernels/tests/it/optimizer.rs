@@ -18,7 +18,9 @@ fn long_parameters_follow_the_formulas() {
         epsilon: 1e-8,
     };
     let (mut mean, mut square) = (values(length, 3), values(length, 4));
-    square.iter_mut().for_each(|square| *square = square.abs());
+    for square in &mut square {
+        *square = square.abs();
+    }
     let (old_mean, old_square) = (mean.clone(), square.clone());
     let new = adamw(&step, &value, &slope, &mut mean, &mut square).unwrap();
     for place in 0..length {

@@ -2,6 +2,7 @@
 
 /// Values between -1 and 1 that are a function of `seed` and of their place.
 pub(crate) fn values(count: usize, seed: u64) -> Vec<f32> {
+    crate::prepare();
     (0..count)
         .map(|place| {
             let mut x = (place as u64)

@@ -60,20 +60,16 @@ pub(crate) fn batch_norm2d_train(
         let inputs = [native(&input)?, native(&norm.weight)?, native(&norm.bias)?];
         apply_with(normalize, inputs)
     };
-    match fused() {
-        Some((output, saved)) => {
-            // Statistics belong to the network, which lives on the tensor's device.
-            let device = output.device();
-            let [mean, variance] = [saved.statistics.mean, saved.statistics.variance]
-                .map(|values| Tensor::from_floats(values.as_slice(), &device));
-            (output, [mean, variance])
-        }
-        None => {
-            let result = batch_norm_train(input, norm.weight, norm.bias, norm.epsilon);
-            let statistics = [result.mean.detach(), result.variance.detach()];
-            (reference(result.output, activation), statistics)
-        }
+    if let Some((output, saved)) = fused() {
+        // Statistics belong to the network, which lives on the tensor's device.
+        let device = output.device();
+        let statistics = [saved.statistics.mean, saved.statistics.variance]
+            .map(|values| Tensor::from_floats(values.as_slice(), &device));
+        return (output, statistics);
     }
+    let result = batch_norm_train(input, norm.weight, norm.bias, norm.epsilon);
+    let statistics = [result.mean.detach(), result.variance.detach()];
+    (reference(result.output, activation), statistics)
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -28,7 +28,10 @@ pub(crate) struct Weights {
 /// They hold on to the tensor that they were made of, so that its memory is not another's: as long as a
 /// layer has the same memory, it has the same weights.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Prepared(Arc<Mutex<Option<(Values, Arc<PreparedWeights>)>>>);
+pub(crate) struct Prepared(Arc<Mutex<Option<Kept>>>);
+
+/// The tensor, and what was made of it.
+type Kept = (Values, Arc<PreparedWeights>);
 
 impl Prepared {
     fn of(&self, geometry: &Conv2dGeometry, weight: &Values) -> Option<Arc<PreparedWeights>> {

@@ -67,21 +67,24 @@ impl Layer {
 
     /// The batch normalization that it is.
     pub(crate) fn as_batch_norm2d(&self) -> Option<&BatchNorm2d> {
-        match self {
-            Self::BatchNorm2d(norm) => Some(norm),
-            _ => None,
+        if let Self::BatchNorm2d(norm) = self {
+            Some(norm)
+        } else {
+            None
         }
     }
 
     /// The rectifier that it is, when it is one that other operations take in.
     pub(crate) fn activation(&self) -> Option<Activation> {
-        match self {
-            Self::Function(function) => match function.operation {
-                Operation::Relu => Some(Activation::Relu),
-                Operation::Relu6 => Some(Activation::Relu6),
-                _ => None,
-            },
-            _ => None,
+        let Self::Function(function) = self else {
+            return None;
+        };
+        if matches!(function.operation, Operation::Relu) {
+            Some(Activation::Relu)
+        } else if matches!(function.operation, Operation::Relu6) {
+            Some(Activation::Relu6)
+        } else {
+            None
         }
     }
 

@@ -56,19 +56,17 @@ impl Sequence {
         let mut value = input;
         let mut layers = self.children.iter().map(|(_, layer)| layer).peekable();
         while let Some(layer) = layers.next() {
-            value = match layer {
-                Layer::Conv2d(conv2d) if matches!(pass, Pass::Evaluation) => {
-                    let norm = layers.next_if(|next| matches!(next, Layer::BatchNorm2d(_)));
-                    let norm = norm.and_then(Layer::as_batch_norm2d);
-                    let activation = take_activation(&mut layers);
-                    conv2d.evaluate(value, norm, activation)
-                }
-                Layer::BatchNorm2d(norm) => {
-                    let activation = take_activation(&mut layers);
-                    norm.forward(value, activation, pass)
-                }
-                _ => layer.forward(value, pass),
-            };
+            if let (Layer::Conv2d(conv2d), Pass::Evaluation) = (layer, pass) {
+                let norm = layers.next_if(|next| matches!(next, Layer::BatchNorm2d(_)));
+                let norm = norm.and_then(Layer::as_batch_norm2d);
+                let activation = take_activation(&mut layers);
+                value = conv2d.evaluate(value, norm, activation);
+            } else if let Layer::BatchNorm2d(norm) = layer {
+                let activation = take_activation(&mut layers);
+                value = norm.forward(value, activation, pass);
+            } else {
+                value = layer.forward(value, pass);
+            }
         }
         value
     }

@@ -1,4 +1,5 @@
 //! The golden numbers by burn's own operations: a binary of its own, because the switch is the process's.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
 #[path = "../it/golden.rs"]
 mod golden;

@@ -1,0 +1,28 @@
+//! Every operation as in `tests/it`, with the least instructions that this processor has.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "tests compute in double precision and compare with single precision"
+)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+#![expect(clippy::float_cmp, reason = "bounds are exact")]
+
+#[path = "../it/batch_norm2d.rs"]
+mod batch_norm2d;
+#[path = "../it/conv2d.rs"]
+mod conv2d;
+#[path = "../it/linear.rs"]
+mod linear;
+#[path = "../it/optimizer.rs"]
+mod optimizer;
+#[path = "../it/pointwise.rs"]
+mod pointwise;
+#[path = "../it/pooling.rs"]
+mod pooling;
+#[path = "../it/support.rs"]
+mod support;
+
+/// What every test begins with.
+fn prepare() {
+    mofang_kernels::lower_instructions(9);
+}
