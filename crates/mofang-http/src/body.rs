@@ -18,6 +18,10 @@ use crate::problem::ProblemKind;
 /// What must have arrived within each stretch of the timeout for a body to count as progressing.
 const PROGRESS_BYTES: usize = 1024;
 
+/// Room that is made for a declared length before it arrives, so that a tensor is not moved again and
+/// again while it grows. Pages that nothing is written to take no memory.
+const PROMISED_BYTES_MAX: usize = 1 << 20;
+
 /// Reads a whole body of at most `limit` bytes.
 ///
 /// A body whose declared length is over the limit is refused before any of it is read.
@@ -34,8 +38,10 @@ pub(crate) async fn read_body(
     if declared.is_some_and(|length| length > limit as u64) {
         return Err(too_large(limit));
     }
-    // A caller may declare much and send little: memory follows what arrives.
-    let mut whole = BytesMut::new();
+    // A caller may declare much and send little: beyond what is cheap to promise, memory follows
+    // what arrives.
+    let promised = declared.and_then(|length| usize::try_from(length).ok());
+    let mut whole = BytesMut::with_capacity(promised.unwrap_or(0).min(PROMISED_BYTES_MAX));
     let mut window_end = Instant::now() + timeout;
     let mut window_bytes = 0;
     loop {

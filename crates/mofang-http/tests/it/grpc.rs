@@ -232,6 +232,14 @@ async fn what_is_wrong_is_said_with_its_code() {
         .insert("shared_memory_region".to_owned(), shared);
     let status = refusal(&mut client, key, message).await;
     assert_eq!(status.code(), Code::Unimplemented, "{status}");
+    // Where no tensor is expected, nothing large is read, not even from those who may call.
+    let long = RepositoryModelLoadRequest {
+        model_name: "x".repeat(100_000),
+        ..RepositoryModelLoadRequest::default()
+    };
+    let editor = &app.user(Role::Editor).key;
+    let status = client.repository_model_load(by(editor, long)).await;
+    assert_eq!(status.unwrap_err().code(), Code::ResourceExhausted);
     for (timeout, code) in [
         ("1n", Code::DeadlineExceeded),
         ("soon", Code::InvalidArgument),

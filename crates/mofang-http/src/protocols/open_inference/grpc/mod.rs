@@ -60,11 +60,21 @@ pub(crate) fn app(state: &Arc<AppState>) -> Router {
         let state = Arc::clone(state);
         from_fn_with_state(Guard { state, access }, guard)
     };
-    let whole_body = || from_fn_with_state(Arc::clone(state), whole_body);
+    let whole_body = |limit_bytes| {
+        let state = Arc::clone(state);
+        from_fn_with_state(MessageLimit { state, limit_bytes }, whole_body)
+    };
+    // Only tensors are large; some of the other methods are open to everybody.
+    let small = state.settings.json_limit_bytes;
     let mut router = Router::new();
     for (method, access) in METHODS {
+        let limit_bytes = if *method == "ModelInfer" {
+            limit
+        } else {
+            small
+        };
         let service = post_service(inference.clone())
-            .route_layer(whole_body())
+            .route_layer(whole_body(limit_bytes))
             .route_layer(guarded(*access));
         router = router.route(
             &format!("/inference.GRPCInferenceService/{method}"),
@@ -72,7 +82,7 @@ pub(crate) fn app(state: &Arc<AppState>) -> Router {
         );
     }
     let stream = post_service(inference).route_layer(guarded(Access::Action(Action::Predict)));
-    let checks = post_service(health).route_layer(whole_body());
+    let checks = post_service(health).route_layer(whole_body(small));
     let router = router
         .route("/inference.GRPCInferenceService/ModelStreamInfer", stream)
         .route("/grpc.health.v1.Health/Check", checks.clone())
@@ -81,12 +91,22 @@ pub(crate) fn app(state: &Arc<AppState>) -> Router {
     framed(state, router, |_| ErrorFormat::Grpc)
 }
 
+/// How large the message of a method may be.
+#[derive(Debug, Clone)]
+struct MessageLimit {
+    state: Arc<AppState>,
+    limit_bytes: usize,
+}
+
 /// Reads a request that is one message within the limits that bodies have everywhere.
-async fn whole_body(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
-    let settings = &state.settings;
+async fn whole_body(
+    State(MessageLimit { state, limit_bytes }): State<MessageLimit>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let timeout = state.settings.body_timeout();
     let (parts, body) = request.into_parts();
-    let limit = settings.body_limit_bytes;
-    match read_body(&parts.headers, body, limit, settings.body_timeout()).await {
+    match read_body(&parts.headers, body, limit_bytes, timeout).await {
         Ok(bytes) => {
             next.run(Request::from_parts(parts, Body::from(bytes)))
                 .await
