@@ -27,7 +27,7 @@ impl Network {
                 let counter = format!("{layer}{BATCH_COUNTER}");
                 encoded.insert(counter, (Dtype::I64, vec![], vec![0; 8]));
             }
-            let mut bytes = Vec::with_capacity(tensor.data().len() * size_of::<f32>());
+            let mut bytes = Vec::with_capacity(size_of_val(tensor.data()));
             for value in tensor.data() {
                 bytes.extend_from_slice(&value.to_le_bytes());
             }
