@@ -178,6 +178,20 @@ impl Network {
             .sum()
     }
 
+    /// The memory that it takes once it has answered: its values, and those of convolutions a second
+    /// time, in the order in which the processor multiplies them.
+    pub fn size_bytes(&self) -> usize {
+        let values: usize = self
+            .parameters()
+            .iter()
+            .map(|info| {
+                let copies = if info.shape.len() == 4 { 2 } else { 1 };
+                copies * info.shape.iter().product::<usize>()
+            })
+            .sum();
+        values * size_of::<f32>()
+    }
+
     /// The values of every parameter and buffer by name, in PyTorch's layout.
     ///
     /// # Errors

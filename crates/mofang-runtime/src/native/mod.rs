@@ -38,15 +38,10 @@ impl Runtime for Native {
         let (network, _) = network
             .load_safetensors(weights, Strictness::Exact)
             .map_err(|error| RuntimeError::unloadable(WEIGHTS_FILE)(&error))?;
-        let values: usize = network
-            .parameters()
-            .iter()
-            .map(|parameter| parameter.shape.iter().product::<usize>())
-            .sum();
         Ok(Box::new(NativeModel {
-            network,
             signature: package.manifest.signature.clone(),
-            size_bytes: u64::try_from(values * size_of::<f32>()).unwrap_or(u64::MAX),
+            size_bytes: u64::try_from(network.size_bytes()).unwrap_or(u64::MAX),
+            network,
         }))
     }
 }
