@@ -89,18 +89,27 @@ impl<const N: usize> Kernel<N> for Rectified {
         output_gradient: &Values,
         wanted: [bool; N],
     ) -> Result<[Option<Values>; N], KernelError> {
-        let slopes = if self.activation == Activation::Identity {
-            output_gradient.clone()
-        } else {
-            let mut slopes = recycled(output.as_slice().len());
-            pointwise::gradient(
-                self.activation,
-                output.as_slice(),
-                output_gradient.as_slice(),
-                &mut slopes,
-            )?;
-            Values::new(slopes, self.shape)
-        };
+        let slopes = slopes(self.activation, output, output_gradient, self.shape)?;
         Ok(wanted.map(|is_wanted| is_wanted.then(|| slopes.clone())))
     }
+}
+
+/// The gradient that an activation lets pass.
+pub(super) fn slopes(
+    activation: Activation,
+    output: &Values,
+    output_gradient: &Values,
+    shape: [usize; 4],
+) -> Result<Values, KernelError> {
+    if activation == Activation::Identity {
+        return Ok(output_gradient.clone());
+    }
+    let mut slopes = recycled(output.as_slice().len());
+    pointwise::gradient(
+        activation,
+        output.as_slice(),
+        output_gradient.as_slice(),
+        &mut slopes,
+    )?;
+    Ok(Values::new(slopes, shape))
 }

@@ -11,6 +11,7 @@
 mod add;
 mod batch_norm2d;
 mod conv2d;
+mod fork;
 mod linear;
 mod native;
 mod pooling;
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) use add::{activate, add};
 pub(crate) use batch_norm2d::{BatchNorm, batch_norm2d, batch_norm2d_train};
 pub(crate) use conv2d::{Prepared, Weights, conv2d, conv2d_normalized};
+pub(crate) use fork::{around, can_fork};
 pub(crate) use linear::linear;
 pub(crate) use mofang_kernels::Activation;
 pub(crate) use pooling::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};

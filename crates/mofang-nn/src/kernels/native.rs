@@ -59,7 +59,7 @@ impl Values {
     }
 
     /// Gives the memory back, when nobody else has it.
-    fn recycle(self) {
+    pub(super) fn recycle(self) {
         if self.0.is_unique()
             && let Ok(values) = self.0.into_data().try_into_vec::<f32>()
         {

@@ -245,6 +245,29 @@ fn an_evaluation_is_one_operation_with_and_without_autodiff() {
 }
 
 #[test]
+fn a_block_with_a_way_around_it() {
+    for activation in [Activation::Identity, Activation::Relu] {
+        assert_same(1e-4, || {
+            let (x, w) = (leaf([2, 3, 6, 5], 1), leaf([3, 3, 3, 3], 2));
+            let body = |input: Tensor<4>| {
+                let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+                conv2d(input, weights(w.clone(), None, options))
+            };
+            // Two blocks: the gradient of the second goes on through both ways of the first.
+            let block = |input: Tensor<4>| {
+                if can_fork(&input) {
+                    around(input, activation, body)
+                } else {
+                    add(body(input.clone()), input, activation)
+                }
+            };
+            let y = block(block(x.clone()));
+            with_gradients(&y, |gradients| vec![by(&x, gradients), by(&w, gradients)])
+        });
+    }
+}
+
+#[test]
 fn tensors_that_do_not_lie_in_rows_are_taken() {
     assert_same(1e-4, || {
         let x = leaf([2, 7, 9, 3], 1);

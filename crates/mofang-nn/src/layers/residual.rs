@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::{ImageShape, Pass, Sequence};
 use crate::NnError;
-use crate::kernels::{Activation, add, subsample};
+use crate::kernels::{Activation, add, around, can_fork, subsample};
 
 /// The way around a residual block's body, where it has no parameters.
 #[derive(Debug, Clone, Copy)]
@@ -33,16 +33,20 @@ pub(crate) struct Residual {
 
 impl Residual {
     pub(crate) fn forward(&self, input: Tensor<4>, pass: Pass) -> Tensor<4> {
-        let around = match &self.downsample {
-            Some(downsample) => downsample.forward(input.clone(), pass),
-            None => self.shortcut.forward(input.clone()),
-        };
         let activation = if self.rectified {
             Activation::Relu
         } else {
             Activation::Identity
         };
-        add(self.body.forward(input, pass), around, activation)
+        let body = |input| self.body.forward(input, pass);
+        let side = match (&self.downsample, self.shortcut) {
+            (Some(downsample), _) => downsample.forward(input.clone(), pass),
+            (None, Shortcut::Identity) if can_fork(&input) => {
+                return around(input, activation, body);
+            }
+            (None, shortcut) => shortcut.forward(input.clone()),
+        };
+        add(body(input), side, activation)
     }
 
     pub(crate) fn output_shape(&self, input: ImageShape) -> Result<ImageShape, NnError> {
