@@ -73,10 +73,11 @@ def main():
         ]
         median = lambda which, key: statistics.median(pair[which][key] for pair in pairs)
         ratio = statistics.median(mine["median_ms"] / other["median_ms"] for mine, other in pairs)
+        least = [min(pair[which]["least_ms"] for pair in pairs) for which in (0, 1)]
         memory = [max(pair[which]["peak_mib"] for pair in pairs) for which in (0, 1)]
         row = (
             f"| {title} | {median(0, 'median_ms'):.1f} | {median(1, 'median_ms'):.1f} | {ratio:.2f} "
-            f"| {median(0, 'least_ms') / median(1, 'least_ms'):.2f} | {memory[0]} | {memory[1]} |"
+            f"| {least[0] / least[1]:.2f} ({least[0]:.1f} / {least[1]:.1f}) | {memory[0]} | {memory[1]} |"
         )
         print(row, flush=True)
         rows.append(row)
