@@ -75,6 +75,19 @@ fn dataset() -> Result<Dataset, Box<dyn Error>> {
     })
 }
 
+/// The recipe with as many steps as are timed, and a checkpoint every 20.
+fn recipe() -> Result<Recipe, Box<dyn Error>> {
+    let mut table: toml::Table = RECIPE.parse()?;
+    let train = table
+        .get_mut("train")
+        .and_then(toml::Value::as_table_mut)
+        .ok_or("the recipe has no table train")?;
+    let stop = toml::Table::from_iter([("steps".to_owned(), i64::try_from(STEPS)?.into())]);
+    train.insert("stop".to_owned(), stop.into());
+    train.insert("checkpoint_every_steps".to_owned(), 20.into());
+    Ok(Recipe::parse(&toml::to_string(&table)?)?)
+}
+
 /// Seconds of a bare step.
 fn bare(recipe: &Recipe, dataset: &Dataset, clock: &SystemClock) -> Result<f64, Box<dyn Error>> {
     let spec = NetworkSpec {
@@ -159,13 +172,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let rounds: u32 = std::env::args()
         .nth(1)
         .map_or(Ok(13), |rounds| rounds.parse())?;
-    let text = RECIPE
-        .replace("epochs = 12", &format!("steps = {STEPS}"))
-        .replace(
-            "checkpoint_every_steps = 200",
-            "checkpoint_every_steps = 20",
-        );
-    let recipe = Recipe::parse(&text)?;
+    let recipe = recipe()?;
     let dataset = Arc::new(dataset()?);
     let clock = Arc::new(SystemClock::new());
     let mut pairs = Vec::new();
