@@ -77,6 +77,10 @@ fn entries(bytes: &[u8]) -> Result<BTreeMap<String, &[u8]>, PytorchError> {
     {
         return Err(PytorchError::TorchScript);
     }
+    // Two readers of one archive must not see two different files.
+    if archive.has_duplicate_names() {
+        return Err(damaged("a name is there twice"));
+    }
     let mut entries = BTreeMap::new();
     for index in 0..archive.len() {
         let entry = archive
@@ -99,10 +103,7 @@ fn entries(bytes: &[u8]) -> Result<BTreeMap<String, &[u8]>, PytorchError> {
         };
         let contents = range()
             .ok_or_else(|| damaged(&format!("\"{}\" lies beyond its end", excerpt(&name))))?;
-        // Two readers of one archive must not see two different files.
-        if entries.insert(name.clone(), contents).is_some() {
-            return Err(damaged(&format!("\"{}\" is there twice", excerpt(&name))));
-        }
+        entries.insert(name, contents);
     }
     Ok(entries)
 }

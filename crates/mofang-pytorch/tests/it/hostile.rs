@@ -160,6 +160,8 @@ fn a_tensor_cannot_reach_beyond_its_storage() {
     for (elements, offset, sizes, strides) in [
         (4, 0, vec![5], vec![1]),
         (4, 1, vec![4], vec![1]),
+        // The archive holds more than the storage says that it has.
+        (2, 0, vec![4], vec![1]),
         (4, -1, vec![1], vec![1]),
         (4, 0, vec![-1], vec![1]),
         (4, 0, vec![2], vec![-1]),
@@ -176,6 +178,47 @@ fn a_tensor_cannot_reach_beyond_its_storage() {
     ] {
         let result = run(&tensor(elements, offset, &sizes, &strides));
         assert!(result.is_err(), "{sizes:?} {strides:?}");
+    }
+}
+
+#[test]
+fn a_view_of_a_storage_begins_where_it_says() {
+    // What PyTorch before 0.4 wrote: the storage is values 1 and 2 of one of four.
+    let view = |offset: i32, length: i32| {
+        pickle(&[
+            b"}",
+            &text("w"),
+            b"ctorch._utils\n_rebuild_tensor\n((",
+            &text("storage"),
+            b"ctorch\nFloatStorage\n",
+            &text("0"),
+            &text("cpu"),
+            &integer(4),
+            b"(",
+            &text("1"),
+            &integer(offset),
+            &integer(length),
+            b"ttQ",
+            &integer(0),
+            &integer(2),
+            b"\x85",
+            &integer(1),
+            b"\x85tRs",
+        ])
+    };
+    let values: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0]
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    let read = |pickle: &[u8]| -> Result<Vec<f32>, PytorchError> {
+        let bytes = archive(&[("a/data.pkl", pickle), ("a/data/0", &values)]);
+        let saved = SavedFile::open(&bytes)?;
+        let state = saved.state_dict()?;
+        Ok(state.tensors["w"].read()?.into_data())
+    };
+    assert_eq!(read(&view(1, 2)).unwrap(), [2.0, 3.0]);
+    for (offset, length) in [(3, 2), (-1, 2), (1, 1), (i32::MAX, 2)] {
+        assert!(read(&view(offset, length)).is_err(), "{offset} {length}");
     }
 }
 
@@ -217,9 +260,10 @@ fn objects_that_hold_each_other_end() {
         }
     }
     doubling.push(b'.');
-    assert!(run(&doubling).is_err());
+    let error = run(&doubling).unwrap_err().to_string();
+    assert!(error.contains("tensors and other entries"), "{error}");
     // The same out of modules.
-    let mut modules = b"\x80\x02}q\x00".to_vec();
+    let mut modules = b"\x80\x02ctorch.nn.modules.linear\nIdentity\n)\x81q\x00".to_vec();
     for level in 1..=60_u8 {
         modules.extend(b"ctorch.nn.modules.container\nSequential\n)\x81q");
         modules.push(level);
@@ -233,7 +277,38 @@ fn objects_that_hold_each_other_end() {
         modules.extend(b"sb");
     }
     modules.push(b'.');
-    assert!(run(&modules).is_err());
+    let error = run(&modules).unwrap_err().to_string();
+    assert!(error.contains("modules"), "{error}");
+}
+
+#[test]
+fn depth_ends_before_the_stack_does() {
+    // Each holds the one before it: dictionaries, and modules.
+    let mut dictionaries = b"\x80\x02}r\0\0\0\0".to_vec();
+    let mut modules = b"\x80\x02ctorch.nn.modules.linear\nIdentity\n)\x81r\0\0\0\0".to_vec();
+    for level in 1..10_000_u32 {
+        let (own, below) = (level.to_le_bytes(), (level - 1).to_le_bytes());
+        let entry = [&text("a"), b"j".as_slice(), &below, b"s"].concat();
+        dictionaries.extend([b"}r".as_slice(), &own, &entry].concat());
+        let class = b"ctorch.nn.modules.container\nSequential\n)\x81r";
+        modules.extend(
+            [
+                class.as_slice(),
+                &own,
+                b"}",
+                &text("_modules"),
+                b"}",
+                &entry,
+                b"sb",
+            ]
+            .concat(),
+        );
+    }
+    for mut deep in [dictionaries, modules] {
+        deep.push(b'.');
+        let error = run(&deep).unwrap_err().to_string();
+        assert!(error.contains("lie more than 64 deep"), "{error}");
+    }
 }
 
 #[test]
@@ -256,12 +331,15 @@ fn an_archive_that_two_readers_would_see_differently_is_refused() {
             .to_string()
             .contains("more than one")
     );
-    // The same name twice, which writers refuse: the second is renamed in the bytes.
-    let mut twice = archive(&[("a/data.pkl", &good), ("a/data.pkm", &evil)]);
+    // The same name twice, which writers refuse: the second is renamed in the bytes. Either alone
+    // could be read.
+    let other = tensor(4, 0, &[2], &[1]);
+    let mut twice = archive(&[("a/data.pkl", &good), ("a/data.pkm", &other)]);
     while let Some(place) = twice.windows(8).position(|window| window == b"data.pkm") {
         twice[place + 7] = b'l';
     }
-    assert!(SavedFile::open(&twice).is_err());
+    let error = SavedFile::open(&twice).unwrap_err().to_string();
+    assert!(error.contains("a name is there twice"), "{error}");
     assert!(SavedFile::open(&archive(&[("a/x", b"")])).is_err());
     let big = archive(&[("a/data.pkl", &good), ("a/byteorder", b"big")]);
     assert!(
