@@ -82,7 +82,7 @@ pub(crate) async fn form(headers: &HeaderMap, body: Bytes) -> Result<Multipart, 
             .insert(CONTENT_TYPE, content_type.clone());
     }
     // The body was read within the limit already; axum's own is for bodies that were not.
-    request.extensions_mut().insert(DefaultBodyLimit::disable());
+    DefaultBodyLimit::disable().apply(&mut request);
     Multipart::from_request(request, &())
         .await
         .map_err(|error| ApiError::invalid(format!("invalid form: {}", error.body_text())))

@@ -134,6 +134,19 @@ async fn what_cannot_be_imported_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_file_of_many_megabytes_is_read() {
+    let app = TestApp::new().await;
+    let mut bytes = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.".to_vec();
+    bytes.extend(b"\x80\x02}.\x80\x02}.\x80\x02].");
+    bytes.resize(5 << 20, 0);
+    let response = send(&app, form(&[("file", Some("m.pth"), &bytes)])).await;
+    // It came through whole and was read: an empty dictionary has no weights.
+    assert_eq!(response.status, 400);
+    let text = response.text();
+    assert!(text.contains("it holds no weights"), "{text}");
+}
+
+#[tokio::test]
 async fn a_file_over_the_limit_is_refused() {
     let mut builder = TestAppBuilder::default();
     builder.http.import_limit_bytes = FILE.len();

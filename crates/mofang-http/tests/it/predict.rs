@@ -70,7 +70,9 @@ async fn images_come_raw_or_in_a_form() {
 
     let mut form = Vec::new();
     form.extend(b"--x\r\ncontent-disposition: form-data; name=\"top_k\"\r\n\r\n2\r\n");
-    for file in [png.as_slice(), b"no image", png.as_slice()] {
+    // Photographs have some megabytes.
+    let photograph = vec![7; 3 << 20];
+    for file in [png.as_slice(), photograph.as_slice(), png.as_slice()] {
         form.extend(
             b"--x\r\ncontent-disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\n",
         );
