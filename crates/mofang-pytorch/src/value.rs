@@ -5,7 +5,6 @@
     reason = "an object is asked for one kind and is none of the others"
 )]
 
-use crate::global::Global;
 use crate::pickle::{Object, ObjectId};
 use crate::{SavedFile, SavedTensor};
 
@@ -112,15 +111,6 @@ impl<'f> Value<'f> {
     /// The class of an instance, e.g. `torch.nn.modules.conv.Conv2d`.
     pub fn class(&self) -> Option<&'f str> {
         if let Object::Instance { class, .. } = self.object() {
-            Some(class)
-        } else {
-            None
-        }
-    }
-
-    /// The name of a class that stands for itself, as in an attribute that is a class.
-    pub fn class_name(&self) -> Option<&'f str> {
-        if let Object::Global(Global::Class(class)) = self.object() {
             Some(class)
         } else {
             None

@@ -1,5 +1,6 @@
-//! Numeric asserts and a clock that tests move by hand.
+//! Numeric asserts, a clock that tests move by hand, and where the reference data lie.
 
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -20,6 +21,24 @@ pub fn assert_close(actual: &[f32], expected: &[f32], tolerance: f32) {
             "element {index}: {actual} is {difference} from {expected}, more than {bound}"
         );
     }
+}
+
+/// `relative` below the folder named by `MOFANG_DATA`, or beside the workspace; `None`, with a line
+/// that says so, where it is not there.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests find their data by the environment and say when they are skipped"
+)]
+pub fn reference_data(relative: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let root = std::env::var_os("MOFANG_DATA").map_or(beside, PathBuf::from);
+    let path = root.join(relative);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: no data at {}", path.display());
+    None
 }
 
 /// A clock that stands still until it is moved.

@@ -9,11 +9,11 @@ use mofang_data::{
 };
 use serde_json::json;
 
-use crate::data::data;
+use mofang_types::testing::reference_data;
 
 #[test]
 fn the_whole_dataset_is_pulled_read_and_batched() {
-    let Some(mirror) = data("vision/fashion-mnist") else {
+    let Some(mirror) = reference_data("vision/fashion-mnist") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,5 @@
 //! Tests on real data and over real sockets.
 
-mod data;
 mod fashion_mnist;
 mod mirror;
 mod own_datasets;

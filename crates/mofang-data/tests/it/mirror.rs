@@ -9,7 +9,7 @@ use std::thread;
 
 use mofang_data::{Catalogue, DataError, DatasetStore};
 
-use crate::data::data;
+use mofang_types::testing::reference_data;
 
 /// How the server answers.
 #[derive(Clone, Copy)]
@@ -97,7 +97,7 @@ fn pull(folder: &Path, mirror: &str) -> Result<(), DataError> {
 
 #[test]
 fn a_broken_download_goes_on_where_it_stopped() {
-    let Some(path) = data("vision/clothing-small-96/clothing-small-96.tar") else {
+    let Some(path) = reference_data("vision/clothing-small-96/clothing-small-96.tar") else {
         return;
     };
     let content = fs::read(path).unwrap();

@@ -7,11 +7,11 @@ use mofang_data::{
 };
 use serde_json::json;
 
-use crate::data::data;
+use mofang_types::testing::reference_data;
 
 #[test]
 fn the_official_splits_are_read_and_prepared() {
-    let Some(mirror) = data("vision/clothing-small-96") else {
+    let Some(mirror) = reference_data("vision/clothing-small-96") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -5,11 +5,11 @@ use std::fs;
 use mofang_data::{Pipeline, RawExample};
 use serde_json::json;
 
-use crate::data::data;
+use mofang_types::testing::reference_data;
 
 #[test]
 fn resizing_and_cropping_are_those_of_pillow() {
-    let Some(photos) = data("vision/photos") else {
+    let Some(photos) = reference_data("vision/photos") else {
         return;
     };
     let labels = ["a".to_owned(), "b".to_owned()];

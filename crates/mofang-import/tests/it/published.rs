@@ -3,14 +3,14 @@
 use std::fs;
 
 use mofang_import::{FileFormat, ImportOptions};
-use mofang_types::testing::assert_close;
+use mofang_types::testing::{assert_close, reference_data};
 use serde_json::{Value, json};
 
-use crate::support::{data, log_softmax, logits, try_import};
+use crate::support::{log_softmax, logits, try_import};
 
 /// The file and its reference outputs.
 fn published(file: &str, name: &str) -> Option<(Vec<u8>, Value)> {
-    let folder = data("models/pytorch")?;
+    let folder = reference_data("models/pytorch")?;
     let reference = fs::read(folder.join("reference_outputs.json")).unwrap();
     let reference: Value = serde_json::from_slice(&reference).unwrap();
     Some((
@@ -109,7 +109,7 @@ fn a_network_written_down_answers_as_pytorch_does() {
 
 #[test]
 fn safetensors_answer_as_pytorch_does() {
-    let Some(path) = data("models/safetensors/burn-mnist.safetensors") else {
+    let Some(path) = reference_data("models/safetensors/burn-mnist.safetensors") else {
         return;
     };
     // The same network with other weights; computed by PyTorch in double precision.

@@ -1,7 +1,7 @@
 //! Files, and the answers of packages.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mofang_import::{Import, ImportError, ImportOptions, ImportRequest, import};
 use mofang_runtime::Predictor;
@@ -15,24 +15,6 @@ pub(crate) fn file(name: &str) -> Vec<u8> {
             .join(name),
     )
     .unwrap()
-}
-
-/// `relative` below the folder named by `MOFANG_DATA`, or beside the workspace; `None`, with a line
-/// that says so, where it is not there.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "tests find their data by the environment and say when they are skipped"
-)]
-pub(crate) fn data(relative: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let root = std::env::var_os("MOFANG_DATA").map_or(beside, PathBuf::from);
-    let path = root.join(relative);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: no data at {}", path.display());
-    None
 }
 
 pub(crate) fn try_import(

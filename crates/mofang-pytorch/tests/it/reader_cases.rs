@@ -3,33 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
 
 use mofang_pytorch::SavedFile;
-
-/// The file below the folder named by `MOFANG_DATA`, or beside the workspace; `None`, with a line
-/// that says so, where it is not there.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "tests find their data by the environment and say when they are skipped"
-)]
-fn archive() -> Option<Vec<u8>> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let root = std::env::var_os("MOFANG_DATA").map_or(beside, PathBuf::from);
-    let path = root.join("models/pytorch/burn-pt-reader-cases.tar");
-    let bytes = fs::read(&path).ok();
-    if bytes.is_none() {
-        eprintln!("skipped: no data at {}", path.display());
-    }
-    bytes
-}
+use mofang_types::testing::reference_data;
 
 #[test]
 fn every_case_is_read() {
-    let Some(archive) = archive() else {
+    let Some(path) = reference_data("models/pytorch/burn-pt-reader-cases.tar") else {
         return;
     };
+    let archive = fs::read(path).unwrap();
     let mut cases = BTreeMap::new();
     let mut archive = tar::Archive::new(archive.as_slice());
     for entry in archive.entries().unwrap() {

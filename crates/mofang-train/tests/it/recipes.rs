@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use mofang_data::{Catalogue, DatasetStore};
 use mofang_train::{NoObserver, Recipe, Resume, TrainOutcome, TrainRequest, train};
 use mofang_types::SystemClock;
+use mofang_types::testing::reference_data;
 
 fn recipe(name: &str) -> Recipe {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -62,16 +63,10 @@ fn the_digits_recipe_passes_its_gate() {
 #[test]
 #[ignore = "a quarter of an hour; needs the files of Fashion-MNIST"]
 fn the_fashion_mnist_recipe_passes_its_gate() {
-    #[expect(clippy::disallowed_methods, reason = "where the test's data lies")]
-    let data = std::env::var("MOFANG_DATA").unwrap_or_else(|_| "../../../shared/data".to_owned());
-    let datasets = PathBuf::from(data).join("vision");
-    if !datasets.join("fashion-mnist").is_dir() {
-        #[expect(clippy::print_stderr, reason = "why the test did nothing")]
-        {
-            eprintln!("skipped: no data at {}", datasets.display());
-        }
+    let Some(folder) = reference_data("vision/fashion-mnist") else {
         return;
-    }
+    };
+    let datasets = folder.parent().unwrap().to_owned();
     let outcome = run(recipe("fashion-mnist.toml"), datasets);
     assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
 }

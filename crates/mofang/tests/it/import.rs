@@ -1,7 +1,9 @@
 //! `mofang import`, and the story that must never break: a file of weights, an image, a class.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use mofang_types::testing::reference_data;
 
 use crate::support::Home;
 
@@ -9,24 +11,6 @@ use crate::support::Home;
 pub(crate) fn file(name: &str) -> String {
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mofang-import/tests/files");
     files.join(name).display().to_string()
-}
-
-/// `relative` below the folder named by `MOFANG_DATA`, or beside the workspace; `None`, with a line
-/// that says so, where it is not there.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "tests find their data by the environment and say when they are skipped"
-)]
-fn data(relative: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let root = std::env::var_os("MOFANG_DATA").map_or(beside, PathBuf::from);
-    let path = root.join(relative);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: no data at {}", path.display());
-    None
 }
 
 #[test]
@@ -150,7 +134,7 @@ fn what_cannot_be_imported_is_refused_with_the_way_out() {
 
 #[test]
 fn published_weights_name_what_is_in_a_photograph() {
-    let Some(models) = data("models") else {
+    let Some(models) = reference_data("models") else {
         return;
     };
     let home = Home::new();
@@ -170,7 +154,7 @@ fn published_weights_name_what_is_in_a_photograph() {
         .expect(0)
         .stdout;
     assert!(text.starts_with("Predicted class: "), "{text}");
-    let photos = data("vision/photos/crop224").unwrap();
+    let photos = reference_data("vision/photos/crop224").unwrap();
     for (photo, class) in [
         ("hot_dog.png", "hotdog"),
         ("chelsea.png", "Egyptian"),
