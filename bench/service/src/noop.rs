@@ -81,7 +81,10 @@ impl ServedModel for Noop {
     fn prepare(&self, example: &RawExample) -> Result<Tensor, SharedError> {
         match example {
             RawExample::Tensor(tensor) => Ok(tensor.clone()),
-            RawExample::Encoded(_) | RawExample::Pixels(_) => Ok(Tensor::default()),
+            RawExample::Encoded(_)
+            | RawExample::Pixels(_)
+            | RawExample::Row(_)
+            | RawExample::Text(_) => Ok(Tensor::default()),
         }
     }
 
@@ -96,13 +99,11 @@ impl ServedModel for Noop {
     }
 
     fn decode(&self, row: &[f32], _top_k: Option<usize>) -> Result<Prediction, SharedError> {
-        Ok(Prediction::ImageClassification {
-            classes: vec![ClassProbability {
-                label: "nothing".to_owned(),
-                index: 0,
-                probability: row.first().copied().unwrap_or(0.0),
-            }],
-        })
+        Ok(Prediction::Classes(vec![ClassProbability {
+            label: "nothing".to_owned(),
+            index: 0,
+            probability: row.first().copied().unwrap_or(0.0),
+        }]))
     }
 
     fn size_bytes(&self) -> u64 {
@@ -230,6 +231,7 @@ fn draft(created_unix_ms: i64) -> PackageDraft {
                 config: serde_json::json!({}),
             },
             signature: ModelSignature::image_classifier([1, 1, 1], 1),
+            input: None,
             pipeline: serde_json::json!({ "transforms": [], "decoders": [] }),
             labels: vec!["nothing".to_owned()],
             metrics: BTreeMap::new(),

@@ -12,7 +12,7 @@ use mofang_nn::{
     Kernels, Network, NetworkSpec, cpu_device, step_seed, tensor_from_burn, tensor_to_burn,
 };
 use mofang_train::optimizer::{OptimizerSpec, OptimizerState, StepSettings};
-use mofang_types::{ArchitectureSpec, Clock, SystemClock, Tensor};
+use mofang_types::{ArchitectureSpec, Clock, ModelInput, SystemClock, Tensor};
 
 /// Times a workload.
 #[derive(Debug, Parser)]
@@ -136,14 +136,14 @@ fn train(
     let optimizer: OptimizerSpec =
         serde_json::from_str(r#"{"name": "adamw", "learning_rate": 0.001}"#)?;
     let mut optimizer = optimizer.build(&OptimizerState::default());
-    let images = images(batch, spec.image_shape)?;
-    let slope = vec![0.01; batch * spec.classes];
+    let images = images(batch, spec.image_shape()?)?;
+    let slope = vec![0.01; batch * spec.outputs];
     let mut step = 0;
     time(times, clock, || {
         let images = tensor_to_burn::<4>(images.clone(), &device)?;
         let current = network.take().context("a step has failed")?;
         let logits = current.forward_train(images, step_seed(1, step));
-        let slope = Tensor::new(vec![batch, spec.classes], slope.clone())?;
+        let slope = Tensor::new(vec![batch, spec.outputs], slope.clone())?;
         let slope = tensor_to_burn::<2>(slope, &device)?;
         let gradients = current.gradients(&(logits * slope).sum().backward())?;
         optimizer.begin(StepSettings {
@@ -167,7 +167,7 @@ fn forward(
 ) -> Result<Vec<Duration>> {
     let device = cpu_device();
     let network = Network::new(spec, 1, &device)?;
-    let images = images(batch, spec.image_shape)?;
+    let images = images(batch, spec.image_shape()?)?;
     time(times, clock, || {
         let images = tensor_to_burn::<4>(images.clone(), &device)?;
         tensor_from_burn(network.forward(images))?;
@@ -201,8 +201,8 @@ fn main() -> Result<()> {
             name: architecture.to_owned(),
             config: serde_json::from_str(config)?,
         },
-        image_shape,
-        classes,
+        input: ModelInput::image(image_shape),
+        outputs: classes,
     };
     let clock = SystemClock::new();
     let mut durations = if is_step {

@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::transforms::decode;
-use crate::{Example, ImageSize, RawExample, SplitName};
+use crate::{Example, ImageSize, RawExample, SplitName, Target};
 
 /// Why an example was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RemovalReason {
-    /// The image cannot be decoded, or is beyond the limits.
+    /// The image cannot be decoded, or is beyond the limits; or the text is empty.
     Unreadable,
     /// The image does not have the size that the dataset's images have.
     WrongShape,
-    /// The image has no label, or one that is not in the list.
+    /// It has no label, or one that is not in the list; or what it is to learn is no number.
     MissingLabel,
     /// The same input stands earlier in the same split.
     DuplicateInSplit,
@@ -128,8 +128,16 @@ impl Kept {
 
 fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String)> {
     let classes = expected.classes;
-    if example.label >= classes {
-        let detail = format!("its label is none of the {classes} of the dataset");
+    let missing_label = match example.target {
+        Target::Class(class) if class >= classes => {
+            Some(format!("its label is none of the {classes} of the dataset"))
+        }
+        Target::Number(number) if !number.is_finite() => {
+            Some("what it is to learn is no finite number".to_owned())
+        }
+        Target::Class(_) | Target::Number(_) => None,
+    };
+    if let Some(detail) = missing_label {
         return Some((RemovalReason::MissingLabel, detail));
     }
     let (height, width) = match &example.input {
@@ -138,7 +146,10 @@ fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String
             Err(error) => return Some((RemovalReason::Unreadable, error.to_string())),
         },
         RawExample::Pixels(pixels) => (pixels.height(), pixels.width()),
-        RawExample::Tensor(_) => return None,
+        RawExample::Text(text) if text.trim().is_empty() => {
+            return Some((RemovalReason::Unreadable, "the text is empty".to_owned()));
+        }
+        RawExample::Row(_) | RawExample::Tensor(_) | RawExample::Text(_) => return None,
     };
     let size = expected.image_size?;
     if (size.height, size.width) == (height, width) {
@@ -161,7 +172,7 @@ mod tests {
         Example {
             id: id.to_owned(),
             input,
-            label,
+            target: Target::Class(label),
         }
     }
 
@@ -170,12 +181,12 @@ mod tests {
         let unreadable = Example {
             id: "u".to_owned(),
             input: RawExample::Encoded(vec![1, 2]),
-            label: 0,
+            target: Target::Class(0),
         };
         let long = Example {
             id: "l".to_owned(),
             input: RawExample::Pixels(Pixels::new(1, 2, 1, vec![9, 9]).unwrap()),
-            label: 0,
+            target: Target::Class(0),
         };
         let splits = BTreeMap::from([
             (

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mofang_types::{ArtifactDigest, DigestHasher};
 use serde::{Deserialize, Serialize};
 
-use crate::{CatalogueEntry, CleaningReport, DataError, Example};
+use crate::{CatalogueEntry, CleaningReport, DataError, Example, Target};
 
 /// What examples are for: to learn from, to choose by, to judge by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,7 +64,10 @@ impl Split {
     pub fn new(examples: Vec<Example>) -> Self {
         let mut hasher = DigestHasher::new();
         for example in &examples {
-            hasher.update(&(example.label as u64).to_le_bytes());
+            match example.target {
+                Target::Class(class) => hasher.update(&(class as u64).to_le_bytes()),
+                Target::Number(number) => hasher.update(&number.to_le_bytes()),
+            }
             example.input.update_digest(&mut hasher);
         }
         Self {
@@ -78,7 +81,7 @@ impl Split {
         &self.examples
     }
 
-    /// The SHA-256 over every input and label, in order.
+    /// The SHA-256 over every input and what is true of it, in order.
     pub fn digest(&self) -> ArtifactDigest {
         self.digest
     }
@@ -99,7 +102,7 @@ impl Split {
 pub struct Dataset {
     /// The name.
     pub name: String,
-    /// The labels of the classes, by index.
+    /// The labels of the classes, by index; for numbers, the name of what they measure.
     pub labels: Vec<String>,
     /// The splits that have an example.
     pub splits: BTreeMap<SplitName, Arc<Split>>,
@@ -134,7 +137,7 @@ mod tests {
         Split::new(vec![Example {
             id: "a".to_owned(),
             input: RawExample::Pixels(pixels),
-            label,
+            target: Target::Class(label),
         }])
         .digest()
     }

@@ -30,6 +30,14 @@ pub enum DataError {
         /// The shape wanted, in words.
         expected: String,
     },
+    /// The input is not of the kind that the pipeline takes.
+    #[error("the model takes {expected}, not {actual}")]
+    WrongInput {
+        /// What the pipeline takes.
+        expected: &'static str,
+        /// What came.
+        actual: &'static str,
+    },
     /// The input has a value that is no finite number.
     #[error("the input has a value that is not finite (NaN or infinity) at index {index}")]
     NotFinite {
@@ -159,6 +167,7 @@ impl Coded for DataError {
             Self::Io { .. } => ErrorCode::Internal,
             Self::UnreadableImage(_)
             | Self::WrongShape { .. }
+            | Self::WrongInput { .. }
             | Self::NotFinite { .. }
             | Self::InvalidPipeline(_)
             | Self::Malformed { .. }

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use mofang_types::{DigestHasher, Tensor};
 
-use crate::DataError;
+use crate::{Cell, DataError, Row};
 
 /// An image of 8-bit samples: rows of pixels of interleaved channels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,12 +98,16 @@ impl Pixels {
 /// An input before the pipeline, in one of the forms it can come in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RawExample {
-    /// The bytes of an image file.
+    /// The bytes of a file: an image, a recording, or a text in UTF-8, as the pipeline takes it.
     Encoded(Vec<u8>),
     /// An image that is decoded already.
     Pixels(Pixels),
-    /// The model's own input `[channels, height, width]`, prepared by the caller.
+    /// A row of a table.
+    Row(Row),
+    /// The model's own input without a batch dimension, prepared by the caller.
     Tensor(Tensor),
+    /// A text.
+    Text(String),
 }
 
 impl RawExample {
@@ -131,6 +135,25 @@ impl RawExample {
                     hasher.update(&value.to_le_bytes());
                 }
             }
+            Self::Text(text) => {
+                lengths(3, &[text.len()]);
+                hasher.update(text.as_bytes());
+            }
+            Self::Row(row) => {
+                lengths(4, &[row.cells().len()]);
+                row.update_digest(hasher);
+            }
+        }
+    }
+
+    /// What it is, in a word, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Encoded(_) => "a file",
+            Self::Pixels(_) => "an image",
+            Self::Row(_) => "a row of a table",
+            Self::Tensor(_) => "a ready tensor",
+            Self::Text(_) => "a text",
         }
     }
 
@@ -145,18 +168,55 @@ impl RawExample {
                     value.to_bits().hash(&mut hasher);
                 }
             }
+            Self::Text(text) => text.hash(&mut hasher),
+            Self::Row(row) => {
+                for cell in row.cells() {
+                    match cell {
+                        Cell::Missing => 0_u8.hash(&mut hasher),
+                        Cell::Number(number) => number.to_bits().hash(&mut hasher),
+                        Cell::Text(text) => text.hash(&mut hasher),
+                    }
+                }
+            }
         }
         hasher.finish()
     }
 }
 
-/// One item of a dataset: an input with its label.
+/// What is true of an example: what a model is to say of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// The index of its class.
+    Class(usize),
+    /// A number.
+    Number(f64),
+}
+
+impl Target {
+    /// The index of its class, where it has one.
+    pub fn class(self) -> Option<usize> {
+        match self {
+            Self::Class(class) => Some(class),
+            Self::Number(_) => None,
+        }
+    }
+
+    /// The number, where it is one.
+    pub fn number(self) -> Option<f64> {
+        match self {
+            Self::Class(_) => None,
+            Self::Number(number) => Some(number),
+        }
+    }
+}
+
+/// One item of a dataset: an input with what is true of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
     /// Where it stands in its source, e.g. `train-images-idx3-ubyte.gz#17` or `train/hat/a.jpg`.
     pub id: String,
     /// The input.
     pub input: RawExample,
-    /// The index of its class.
-    pub label: usize,
+    /// What is true of it.
+    pub target: Target,
 }

@@ -4,29 +4,30 @@
 //! of (seed, epoch, example). So (epoch, batch) is the whole state of the loader, and neither the
 //! number of threads nor their timing changes a bit of what comes out.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
-use mofang_types::Tensor;
-use rand::SeedableRng as _;
+use mofang_types::{Tensor, TensorShapeError};
 use rand::seq::SliceRandom as _;
+use rand::{Rng, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Augmentation, CompiledPipeline, DataError, Example, Pixels, Split};
+use crate::pipeline::Staged;
+use crate::{Augmentation, CompiledPipeline, DataError, Example, Split, Target};
 
-/// Most bytes of transformed pixels that a loader keeps; what is beyond is transformed anew in each epoch.
+/// Most bytes of the first stage's results that a loader keeps; what is beyond is transformed anew in each epoch.
 const CACHE_BYTES_MAX: usize = 1 << 30;
 
 /// Examples that go through the model together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// The inputs `[batch, channels, height, width]`.
-    pub images: Tensor,
-    /// The index of each example's class.
-    pub labels: Vec<usize>,
+    /// The inputs `[batch, …]`. Where examples have lengths of their own, shorter ones are filled up
+    /// along their first dimension.
+    pub inputs: Tensor,
+    /// What is true of each example.
+    pub targets: Vec<Target>,
     /// Where each example stands in its split.
     pub indices: Vec<usize>,
 }
@@ -48,8 +49,8 @@ pub struct LoaderSettings {
     pub prefetch_batches: usize,
     /// Whether a last batch that is not full is left out.
     pub drop_last: bool,
-    /// Whether the result of the pixel stage (decode, resize, …) is kept from an example's first use,
-    /// up to 1 GiB in all. Images that no step changes are never copied.
+    /// Whether the result of the first stage (decode, resize, tokenize, …) is kept from an example's
+    /// first use, up to 1 GiB in all. Images that no step changes are never copied.
     pub cache_prepared: bool,
 }
 
@@ -80,9 +81,11 @@ struct Work {
     split: Arc<Split>,
     pipeline: Arc<CompiledPipeline>,
     settings: LoaderSettings,
-    /// The result of the pixel stage for each example, kept from its first use.
-    pixels: Vec<OnceLock<Pixels>>,
-    /// Bytes in `pixels`.
+    /// The result of the first stage for each example, kept from its first use.
+    staged: Vec<OnceLock<Staged<'static>>>,
+    /// What fills up shorter examples of a batch, where they have lengths of their own.
+    padding: Option<f32>,
+    /// Bytes in `staged`.
     cached_bytes: AtomicUsize,
 }
 
@@ -104,13 +107,14 @@ impl DataLoader {
         for augmentation in &settings.augmentations {
             augmentation.check()?;
         }
-        let pixels = (0..split.len()).map(|_| OnceLock::new()).collect();
+        let staged = (0..split.len()).map(|_| OnceLock::new()).collect();
         Ok(Self {
             work: Arc::new(Work {
                 split,
+                padding: pipeline.input().and_then(|input| input.padding()),
                 pipeline,
                 settings,
-                pixels,
+                staged,
                 cached_bytes: AtomicUsize::new(0),
             }),
         })
@@ -194,36 +198,60 @@ impl Work {
         let start = number.saturating_mul(size).min(order.len());
         let end = start.saturating_add(size).min(order.len());
         let indices = order.get(start..end).unwrap_or_default().to_vec();
-        let mut labels = Vec::with_capacity(indices.len());
-        let mut shape = Vec::new();
-        let mut data = Vec::new();
-        for (position, index) in indices.iter().enumerate() {
+        let mut targets = Vec::with_capacity(indices.len());
+        let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(indices.len());
+        let mut values = Vec::new();
+        for index in &indices {
             let example = self.example(*index)?;
-            labels.push(example.label);
-            let pixels = self.pixels(*index, example)?;
-            let example_shape = [pixels.channels(), pixels.height(), pixels.width()];
-            let length = pixels.data().len();
-            if position == 0 {
-                shape = [[indices.len()].as_slice(), &example_shape].concat();
-                data = vec![0.0; length * indices.len()];
-            } else if shape.get(1..) != Some(&example_shape) {
-                return Err(DataError::InvalidPipeline(format!(
-                    "{} has shape {example_shape:?}, the others of its batch {:?}; add a resize",
-                    example.id,
-                    shape.get(1..).unwrap_or_default()
-                )));
+            targets.push(example.target);
+            let staged = self.staged(*index, example)?;
+            let shape = self.finish(&staged, *index, epoch, &mut values, scratch)?;
+            if shapes.is_empty() {
+                // Mostly the examples of a batch are equally large.
+                values.reserve(values.len() * indices.len().saturating_sub(1));
             }
-            if let Some(target) = data.get_mut(position * length..(position + 1) * length) {
-                self.finish(&pixels, *index, epoch, target, scratch)?;
-            }
+            shapes.push(shape);
         }
-        let images = Tensor::new(shape, data)
-            .map_err(|error| DataError::InvalidSettings(error.to_string()))?;
         Ok(Batch {
-            images,
-            labels,
+            inputs: self.joined(&indices, &shapes, values)?,
+            targets,
             indices,
         })
+    }
+
+    /// The batch of `values`, which are examples of these shapes one after another.
+    fn joined(
+        &self,
+        indices: &[usize],
+        shapes: &[Vec<usize>],
+        values: Vec<f32>,
+    ) -> Result<Tensor, DataError> {
+        let invalid = |error: TensorShapeError| DataError::InvalidSettings(error.to_string());
+        let first = shapes.first().cloned().unwrap_or_default();
+        let Some(other) = shapes.iter().position(|shape| *shape != first) else {
+            let shape = [[shapes.len()].as_slice(), &first].concat();
+            return Tensor::new(shape, values).map_err(invalid);
+        };
+        let Some(padding) = self.padding else {
+            let id = match indices.get(other) {
+                Some(index) => &self.example(*index)?.id,
+                None => "an example",
+            };
+            return Err(DataError::InvalidPipeline(format!(
+                "{id} has shape {:?}, the others of its batch {first:?}; add a resize",
+                shapes.get(other).unwrap_or(&first)
+            )));
+        };
+        let mut rest = values.as_slice();
+        let items = shapes.iter().map(|shape| {
+            let (own, behind) = rest
+                .split_at_checked(shape.iter().product())
+                .unwrap_or_default();
+            rest = behind;
+            Tensor::new(shape.clone(), own.to_vec())
+        });
+        let items = items.collect::<Result<Vec<_>, _>>().map_err(invalid)?;
+        Tensor::stack_padded(items.iter(), padding).map_err(invalid)
     }
 
     fn example(&self, index: usize) -> Result<&Example, DataError> {
@@ -233,52 +261,46 @@ impl Work {
             .ok_or_else(|| DataError::InvalidSettings(format!("there is no example {index}")))
     }
 
-    /// The result of the pixel stage, kept where the settings and the limit allow it.
-    fn pixels<'a>(
-        &'a self,
-        index: usize,
-        example: &'a Example,
-    ) -> Result<Cow<'a, Pixels>, DataError> {
-        let slot = self.pixels.get(index);
-        if let Some(pixels) = slot.and_then(OnceLock::get) {
-            return Ok(Cow::Borrowed(pixels));
+    /// The result of the first stage, kept where the settings and the limit allow it.
+    fn staged<'a>(&'a self, index: usize, example: &'a Example) -> Result<Staged<'a>, DataError> {
+        let slot = self.staged.get(index);
+        if let Some(staged) = slot.and_then(OnceLock::get) {
+            return Ok(staged.borrow());
         }
-        let pixels = self.pipeline.pixels_of(&example.input)?;
-        let (Some(slot), Cow::Owned(owned), true) = (slot, &pixels, self.settings.cache_prepared)
+        let staged = self.pipeline.stage(&example.input)?;
+        let (Some(slot), Some(size), true) =
+            (slot, staged.owned_bytes(), self.settings.cache_prepared)
         else {
-            return Ok(pixels);
+            return Ok(staged);
         };
-        let size = owned.data().len();
+        // Added before it is checked, so that threads cannot pass the limit together.
         if self.cached_bytes.fetch_add(size, Ordering::Relaxed) + size > CACHE_BYTES_MAX {
             self.cached_bytes.fetch_sub(size, Ordering::Relaxed);
-            return Ok(pixels);
+            return Ok(staged);
         }
-        Ok(Cow::Borrowed(slot.get_or_init(|| pixels.into_owned())))
+        Ok(slot.get_or_init(|| staged.into_owned()).borrow())
     }
 
     fn finish(
         &self,
-        pixels: &Pixels,
+        staged: &Staged<'_>,
         index: usize,
         epoch: u64,
-        target: &mut [f32],
+        values: &mut Vec<f32>,
         scratch: &mut Vec<f32>,
-    ) -> Result<(), DataError> {
+    ) -> Result<Vec<usize>, DataError> {
         let augmentations = self.settings.augmentations.as_slice();
         if augmentations.is_empty() {
-            return self.pipeline.finish_into(pixels, None, target, scratch);
+            return self.pipeline.finish_into(staged, None, values, scratch);
         }
         // Each example has a stream of its own; the epoch is in the seed.
         let mut randomness = ChaCha8Rng::seed_from_u64(
             self.settings.seed ^ epoch.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
         );
         randomness.set_stream(index as u64);
-        self.pipeline.finish_into(
-            pixels,
-            Some((augmentations, &mut randomness)),
-            target,
-            scratch,
-        )
+        let augmenting = Some((augmentations, &mut randomness as &mut dyn Rng));
+        self.pipeline
+            .finish_into(staged, augmenting, values, scratch)
     }
 }
 
@@ -288,14 +310,14 @@ mod tests {
 
     use super::*;
     use crate::augmentations::{RandomCrop, RandomHorizontalFlip};
-    use crate::{Pipeline, RawExample};
+    use crate::{Pipeline, Pixels, RawExample};
 
     fn loader(settings: LoaderSettings) -> DataLoader {
         let examples = (0..50_u8)
             .map(|value| Example {
                 id: value.to_string(),
                 input: RawExample::Pixels(Pixels::new(2, 2, 1, vec![value, 1, 2, 3]).unwrap()),
-                label: usize::from(value % 2),
+                target: Target::Class(usize::from(value % 2)),
             })
             .collect();
         let pipeline = Pipeline::from_json(&json!({
@@ -351,8 +373,8 @@ mod tests {
         };
         assert_ne!(first(5, 0, true).indices, first(5, 1, true).indices);
         assert_ne!(first(5, 0, true).indices, first(6, 0, true).indices);
-        assert_ne!(first(5, 0, false).images, first(5, 1, false).images);
-        assert_ne!(first(5, 0, false).images, first(6, 0, false).images);
+        assert_ne!(first(5, 0, false).inputs, first(5, 1, false).inputs);
+        assert_ne!(first(5, 0, false).inputs, first(6, 0, false).inputs);
     }
 
     #[test]
@@ -363,8 +385,8 @@ mod tests {
         });
         let batch = loader.epoch(0, 1).next().unwrap().unwrap();
         assert_eq!(batch.indices, [4, 5, 6, 7]);
-        assert_eq!(batch.labels, [0, 1, 0, 1]);
-        for (index, image) in batch.indices.iter().zip(batch.images.unstack()) {
+        assert_eq!(batch.targets, [0, 1, 0, 1].map(Target::Class));
+        for (index, image) in batch.indices.iter().zip(batch.inputs.unstack()) {
             let input = &loader.work.split.examples()[*index].input;
             assert_eq!(image, loader.work.pipeline.prepare(input).unwrap());
         }
@@ -384,7 +406,7 @@ mod tests {
         });
         let sizes: Vec<usize> = left_out
             .epoch(0, 0)
-            .map(|batch| batch.unwrap().labels.len())
+            .map(|batch| batch.unwrap().targets.len())
             .collect();
         assert_eq!(sizes, [8; 6]);
     }

@@ -77,7 +77,9 @@ impl SplitSettings {
 fn stratified(examples: Vec<Example>, share: f64, seed: u64) -> (Vec<Example>, Vec<Example>) {
     let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, example) in examples.iter().enumerate() {
-        classes.entry(example.label).or_default().push(index);
+        // Numbers are shuffled together, as one class.
+        let class = example.target.class().unwrap_or(0);
+        classes.entry(class).or_default().push(index);
     }
     let mut is_taken = vec![false; examples.len()];
     for (class, mut members) in classes {
@@ -103,14 +105,14 @@ fn stratified(examples: Vec<Example>, share: f64, seed: u64) -> (Vec<Example>, V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Pixels, RawExample};
+    use crate::{Pixels, RawExample, Target};
 
     fn examples() -> Vec<Example> {
         (0_u8..100)
             .map(|value| Example {
                 id: value.to_string(),
                 input: RawExample::Pixels(Pixels::new(1, 1, 1, vec![value]).unwrap()),
-                label: usize::from(value % 5),
+                target: Target::Class(usize::from(value % 5)),
             })
             .collect()
     }
@@ -131,7 +133,7 @@ mod tests {
             assert_eq!(
                 splits[&SplitName::Test]
                     .iter()
-                    .filter(|e| e.label == class)
+                    .filter(|e| e.target == Target::Class(class))
                     .count(),
                 4
             );

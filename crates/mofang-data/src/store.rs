@@ -17,7 +17,7 @@ use crate::readers::{
 };
 use crate::{
     Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
-    ReaderSpec, Split, SplitName, SplitSettings, readers,
+    ReaderSpec, Split, SplitName, SplitSettings, Target, readers,
 };
 
 /// Whether the files of a dataset are here.
@@ -218,7 +218,13 @@ impl Source<'_> {
             return Err(DataError::malformed(&removed.id, &removed.detail));
         }
         let classes = self.entry.labels.len();
-        let unlabelled = splits.values().flatten().find(|e| e.label >= classes);
+        let unlabelled = splits
+            .values()
+            .flatten()
+            .find(|example| match example.target {
+                Target::Class(class) => class >= classes,
+                Target::Number(number) => !number.is_finite(),
+            });
         match unlabelled {
             Some(example) => Err(DataError::malformed(
                 &example.id,

@@ -19,7 +19,13 @@ pub(crate) fn bill_of_materials(
 ) -> Value {
     let hashes =
         |digest: &ArtifactDigest| json!([{ "alg": "SHA-256", "content": digest.to_string() }]);
-    let [channels, height, width] = spec.image_shape;
+    let input = spec.input.tensor_spec();
+    let sizes: Vec<String> = input
+        .shape
+        .iter()
+        .skip(1)
+        .map(ToString::to_string)
+        .collect();
     let mut original = json!({
         "type": "file",
         "bom-ref": "original",
@@ -40,8 +46,8 @@ pub(crate) fn bill_of_materials(
                 "task": "image-classification",
                 "architectureFamily": "convolutional neural network",
                 "modelArchitecture": spec.architecture.name,
-                "inputs": [{ "format": format!("f32 image [{channels}, {height}, {width}]") }],
-                "outputs": [{ "format": format!("f32 logits [{}]", spec.classes) }],
+                "inputs": [{ "format": format!("{} {} [{}]", input.dtype, input.name, sizes.join(", ")) }],
+                "outputs": [{ "format": format!("f32 logits [{}]", spec.outputs) }],
             },
         },
     });

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mofang_nn::{
-    Network, NetworkSpec, StateDict, Strictness, architectures, cpu_device, tensor_from_burn,
-    tensor_to_burn,
-};
+use mofang_nn::{Network, NetworkSpec, StateDict, Strictness, architectures, cpu_device};
 use mofang_types::{
-    ArchitectureSpec, ArtifactDigest, MANIFEST_FORMAT_VERSION, ModelSignature, PackageManifest,
-    Provenance, Task, Tensor, UnixMillis, WEIGHTS_FILE,
+    ArchitectureSpec, ArtifactDigest, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature,
+    PackageManifest, Provenance, Task, Tensor, UnixMillis, WEIGHTS_FILE,
 };
 use serde_json::Value;
 
@@ -78,15 +75,16 @@ pub fn import(request: &ImportRequest<'_>) -> Result<Import, ImportError> {
         );
     }
 
+    let image_shape = spec.image_shape()?;
     let preset = options.preset.unwrap_or_else(|| {
-        let preset = usual_preset(&spec);
+        let preset = usual_preset(image_shape);
         if options.mean.is_none() || options.std.is_none() {
             warnings.push(assumed_preset(preset));
         }
         preset
     });
-    let labels = labels(options, spec.classes, &mut warnings)?;
-    let pipeline = pipeline(options, preset, spec.image_shape, spec.classes)?;
+    let labels = labels(options, spec.outputs, &mut warnings)?;
+    let pipeline = pipeline(options, preset, image_shape, spec.outputs)?;
     pipeline.compile(&labels)?;
     if options.license.is_none() {
         warnings.push("no licence is named: say under which the weights may be used".to_owned());
@@ -102,8 +100,8 @@ pub fn import(request: &ImportRequest<'_>) -> Result<Import, ImportError> {
         source_size_bytes: request.bytes.len() as u64,
         place,
         architecture: spec.architecture.clone(),
-        image_shape: spec.image_shape,
-        classes: spec.classes,
+        image_shape,
+        classes: spec.outputs,
         parameters: network.parameter_count(),
         warnings,
     };
@@ -117,7 +115,8 @@ pub fn import(request: &ImportRequest<'_>) -> Result<Import, ImportError> {
     let manifest = PackageManifest {
         format_version: MANIFEST_FORMAT_VERSION,
         task: options.task.unwrap_or(Task::ImageClassification),
-        signature: ModelSignature::image_classifier(spec.image_shape, spec.classes),
+        signature: ModelSignature::image_classifier(image_shape, spec.outputs),
+        input: None,
         architecture: spec.architecture,
         // A pipeline is a list of plain values, which JSON always has a form for.
         pipeline: serde_json::to_value(&pipeline).unwrap_or_default(),
@@ -165,8 +164,8 @@ fn specification(
                 name: name.clone(),
                 config,
             },
-            found.as_ref().map(|found| found.image_shape),
-            found.as_ref().map(|found| found.classes),
+            found.as_ref().and_then(|found| found.input.image_shape()),
+            found.as_ref().map(|found| found.outputs),
         );
     }
     if let Some(Layers::Sequential {
@@ -195,8 +194,8 @@ fn specification(
     complete(
         options,
         found.architecture,
-        Some(found.image_shape),
-        Some(found.classes),
+        found.input.image_shape(),
+        Some(found.outputs),
     )
 }
 
@@ -210,14 +209,15 @@ fn complete(
     let labels = Some(options.labels.len()).filter(|count| *count > 0);
     Ok(NetworkSpec {
         architecture,
-        image_shape: options
+        input: options
             .image_shape
             .or(image_shape)
+            .map(ModelInput::image)
             .ok_or(ImportError::Missing {
                 what: "the shape of an image",
                 option: "image_shape, such as 3x224x224",
             })?,
-        classes: options
+        outputs: options
             .classes
             .or(classes)
             .or(labels)
@@ -242,20 +242,19 @@ fn check_finite(state: &StateDict) -> Result<(), ImportError> {
 
 /// Whether an image of zeros, which every network takes, has an answer.
 fn answers_finitely(network: &Network) -> Result<bool, ImportError> {
-    let [channels, height, width] = network.spec().image_shape;
+    let [channels, height, width] = network.spec().image_shape()?;
     let zeros = Tensor::new(
         vec![1, channels, height, width],
         vec![0.0; channels * height * width],
     )
     .map_err(mofang_nn::NnError::from)?;
-    let image = tensor_to_burn::<4>(zeros, &cpu_device())?;
-    let logits = tensor_from_burn(network.forward(image))?;
+    let logits = network.infer(&zeros)?;
     Ok(logits.data().iter().all(|logit| logit.is_finite()))
 }
 
 /// What weights of this kind are mostly used with.
-fn usual_preset(spec: &NetworkSpec) -> Preset {
-    match spec.image_shape {
+fn usual_preset(image_shape: [usize; 3]) -> Preset {
+    match image_shape {
         [3, 224, 224] => Preset::Imagenet,
         _ => Preset::Plain,
     }

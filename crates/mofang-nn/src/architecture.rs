@@ -3,7 +3,7 @@
 use std::fmt;
 
 use burn::tensor::Device;
-use mofang_types::{ArchitectureSpec, closest};
+use mofang_types::{ArchitectureSpec, ModelInput, closest};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -103,8 +103,8 @@ pub(crate) fn recognized(
             name: architecture.name().to_owned(),
             config,
         },
-        image_shape,
-        classes,
+        input: ModelInput::image(image_shape),
+        outputs: classes,
     }
 }
 

@@ -31,17 +31,20 @@ pub enum NnError {
         /// What is wrong.
         reason: String,
     },
-    /// The image or the number of classes cannot be used.
+    /// The input or the number of outputs cannot be used.
     #[error("the network cannot be built: {0}")]
     InvalidSpec(String),
     /// An input has another shape than the network takes.
-    #[error("the network takes images of shape {expected:?}, not {actual:?}")]
+    #[error("the network takes {expected}, not a batch of shape {actual:?}")]
     InputShape {
-        /// `[channels, height, width]` of the network.
-        expected: [usize; 3],
+        /// What the network takes.
+        expected: String,
         /// The shape that came, batch first.
         actual: Vec<usize>,
     },
+    /// An input has a value that the network does not take.
+    #[error("the input has a value that the network does not take: {0}")]
+    InputValue(String),
     /// A tensor's shape and data do not belong together.
     #[error(transparent)]
     Tensor(#[from] TensorShapeError),
@@ -64,6 +67,7 @@ impl Coded for NnError {
             | Self::InvalidOption { .. }
             | Self::InvalidSpec(_)
             | Self::InputShape { .. }
+            | Self::InputValue(_)
             | Self::MalformedWeights(_)
             | Self::WeightsDoNotFit(_) => ErrorCode::InvalidInput,
             Self::Tensor(error) => error.code(),

@@ -1,7 +1,7 @@
 //! Neural network architectures and their weights, as [burn](burn) modules.
 //!
-//! A [`Network`] is built from a [`NetworkSpec`] (an architecture's name and configuration, the
-//! shape of an image, the number of classes) with fresh weights by seed, or takes its weights from
+//! A [`Network`] is built from a [`NetworkSpec`] (an architecture's name and configuration,
+//! what an example is, the number of outputs) with fresh weights by seed, or takes its weights from
 //! a safetensors file under PyTorch's names and layouts. This crate knows no dataset, optimizer or
 //! package.
 //!
@@ -26,11 +26,13 @@
 #![doc = include_str!("../../../docs/adding-an-architecture.md")]
 
 mod architecture;
+mod body;
 mod builder;
 mod cnn;
 mod device;
 mod error;
 mod initializer;
+mod input;
 mod kernels;
 mod layers;
 mod name_path;
@@ -41,6 +43,7 @@ mod weights;
 pub use architecture::{Architecture, OptionSpec, Start};
 pub use device::{cpu_device, tensor_from_burn, tensor_to_burn};
 pub use error::NnError;
+pub use input::Input;
 pub use kernels::Kernels;
 pub use layers::Convolution;
 pub use network::{Network, NetworkSpec, ParameterInfo, ValueChange};

@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use mofang_types::ArchitectureSpec;
+use mofang_types::{ArchitectureSpec, ModelInput};
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::{Start, find};
+use crate::body::Body;
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::name_path::{NamePath, is_buffer};
-use crate::{NnError, tensor_from_burn};
+use crate::{Input, NnError, cpu_device, tensor_from_burn};
 
 /// Largest image side and most channels, so that sizes cannot overflow.
 const SIDE_MAX: usize = 1 << 14;
 
-/// Most classes.
-const CLASSES_MAX: usize = 1 << 20;
+/// A vocabulary may be so many times larger than that: ids stay below 2^24, up to which `f32` is exact.
+const TOKENS_PER_SIDE: usize = 1 << 10;
+
+/// Most outputs.
+const OUTPUTS_MAX: usize = 1 << 20;
 
 /// Everything that fixes a network's graph.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,10 +28,30 @@ const CLASSES_MAX: usize = 1 << 20;
 pub struct NetworkSpec {
     /// The architecture and its configuration.
     pub architecture: ArchitectureSpec,
+    /// What it takes for one example.
+    pub input: ModelInput,
+    /// How many numbers it gives for one example: classes, values, or the length of an embedding.
+    pub outputs: usize,
+}
+
+impl NetworkSpec {
     /// `[channels, height, width]` of an image.
-    pub image_shape: [usize; 3],
-    /// The number of classes.
-    pub classes: usize,
+    ///
+    /// # Errors
+    /// When it takes no images, which an architecture that does says by calling this.
+    pub fn image_shape(&self) -> Result<[usize; 3], NnError> {
+        self.input
+            .image_shape()
+            .ok_or_else(|| self.takes_other("images"))
+    }
+
+    /// That the architecture takes `what` instead of what the specification has.
+    pub(crate) fn takes_other(&self, what: &str) -> NnError {
+        NnError::InvalidSpec(format!(
+            "the architecture \"{}\" takes {what}, not {}",
+            self.architecture.name, self.input
+        ))
+    }
 }
 
 /// A parameter or a buffer (running statistics).
@@ -50,7 +74,7 @@ pub type ValueChange<'a> = dyn FnMut(&ParameterInfo, &[f32]) -> Option<Vec<f32>>
 /// modules do; [`Module::valid`] gives a snapshot of its own.
 #[derive(Module, Debug)]
 pub struct Network {
-    body: Sequence,
+    body: Body,
     #[module(skip)]
     spec: NetworkSpec,
 }
@@ -75,37 +99,34 @@ impl Network {
     }
 
     fn start(spec: &NetworkSpec, start: Start, device: &Device) -> Result<Self, NnError> {
-        let [channels, height, width] = spec.image_shape;
-        if [channels, height, width]
-            .iter()
-            .any(|size| *size == 0 || *size > SIDE_MAX)
-        {
+        check_input_sizes(&spec.input)?;
+        if spec.outputs == 0 || spec.outputs > OUTPUTS_MAX {
             return Err(NnError::InvalidSpec(format!(
-                "images of {channels}×{height}×{width} are not between 1 and {SIDE_MAX} on each side"
-            )));
-        }
-        if spec.classes == 0 || spec.classes > CLASSES_MAX {
-            return Err(NnError::InvalidSpec(format!(
-                "{} classes are not between 1 and {CLASSES_MAX}",
-                spec.classes
+                "{} outputs are not between 1 and {OUTPUTS_MAX}",
+                spec.outputs
             )));
         }
         find(&spec.architecture.name)?.build(spec, start, device)
     }
 
-    /// A network of these layers, once they are known to take the images and give the classes.
+    /// A network of these layers, once they are known to take the images and give the outputs.
     pub(crate) fn from_layers(spec: &NetworkSpec, body: Sequence) -> Result<Self, NnError> {
-        let output = body.output_shape(spec.image_shape)?;
-        if output == [spec.classes, 1, 1] {
-            Ok(Self {
-                body,
-                spec: spec.clone(),
-            })
+        let output = body.output_shape(spec.image_shape()?)?;
+        if output == [spec.outputs, 1, 1] {
+            Ok(Self::from_body(spec, Body::Layers(body)))
         } else {
             Err(NnError::InvalidSpec(format!(
-                "it gives {output:?} for an image, not {} classes",
-                spec.classes
+                "it gives {output:?} for an image, not {} outputs",
+                spec.outputs
             )))
+        }
+    }
+
+    /// A network of this body, which its architecture has built for the specification.
+    pub(crate) fn from_body(spec: &NetworkSpec, body: Body) -> Self {
+        Self {
+            body,
+            spec: spec.clone(),
         }
     }
 
@@ -119,39 +140,78 @@ impl Network {
         self.devices().into_iter().next()
     }
 
-    /// Logits `[batch, classes]` for images `[batch, channels, height, width]`: running statistics
-    /// in batch normalization, no dropout, whatever the device. For a training step, see
-    /// [`Network::forward_train`].
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.pass(images, Pass::Evaluation)
+    /// Outputs `[batch, outputs]` for a batch: running statistics in batch normalization, no dropout,
+    /// whatever the device. For a training step, see [`Network::forward_train`].
+    pub fn forward(&self, input: impl Into<Input>) -> Tensor<2> {
+        self.pass(input.into(), Pass::Evaluation)
     }
 
-    /// Logits for a training step: batch normalization by the batch's statistics, which go into its
+    /// Outputs for a training step: batch normalization by the batch's statistics, which go into its
     /// running statistics, and dropout by masks that are a function of `step_seed`
     /// (see [`step_seed`](crate::step_seed())).
-    pub fn forward_train(&self, images: Tensor<4>, step_seed: u64) -> Tensor<2> {
-        self.pass(images, Pass::Training { step_seed })
+    pub fn forward_train(&self, input: impl Into<Input>, step_seed: u64) -> Tensor<2> {
+        self.pass(input.into(), Pass::Training { step_seed })
     }
 
-    fn pass(&self, images: Tensor<4>, pass: Pass) -> Tensor<2> {
-        let batch = images.dims()[0];
+    fn pass(&self, input: Input, pass: Pass) -> Tensor<2> {
+        let batch = input.batch();
         self.body
-            .forward(images, pass)
-            .reshape([batch, self.spec.classes])
+            .forward(input, pass)
+            .reshape([batch, self.spec.outputs])
+    }
+
+    /// Outputs `[batch, outputs]` of [`Network::forward`] for a plain tensor.
+    ///
+    /// # Errors
+    /// As [`Network::input`], and when the device fails.
+    pub fn infer(&self, batch: &mofang_types::Tensor) -> Result<mofang_types::Tensor, NnError> {
+        let device = self.device().unwrap_or_else(cpu_device);
+        tensor_from_burn(self.forward(self.input(batch.clone(), &device)?))
+    }
+
+    /// A plain batch as this network takes it, on `device`.
+    ///
+    /// # Errors
+    /// As [`Network::check_input`]; and when an id or a code of a category is out of its range.
+    pub fn input(&self, batch: mofang_types::Tensor, device: &Device) -> Result<Input, NnError> {
+        self.check_input(batch.shape())?;
+        Input::new(&self.spec.input, batch, device)
     }
 
     /// Whether a batch of this shape can go through [`Network::forward`].
     ///
     /// # Errors
-    /// When it has another shape than `[batch, channels, height, width]` of the specification, or
-    /// is empty.
+    /// When it has another shape than the specification's input with the batch before it, or is empty.
     pub fn check_input(&self, shape: &[usize]) -> Result<(), NnError> {
-        match shape {
-            [batch, image @ ..] if *batch > 0 && image == self.spec.image_shape => Ok(()),
-            _ => Err(NnError::InputShape {
-                expected: self.spec.image_shape,
+        let is_right = match (&self.spec.input, shape) {
+            (_, [] | [0, ..]) => false,
+            (
+                ModelInput::Image {
+                    channels,
+                    height,
+                    width,
+                },
+                [_, image @ ..],
+            ) => *image == [*channels, *height, *width],
+            (
+                ModelInput::Row {
+                    numbers,
+                    categories,
+                },
+                [_, row @ ..],
+            ) => *row == [numbers + categories.len()],
+            (ModelInput::Tokens { length_max, .. }, [_, length]) => {
+                (1..=*length_max).contains(length)
+            }
+            (ModelInput::Tokens { .. }, _) => false,
+        };
+        if is_right {
+            Ok(())
+        } else {
+            Err(NnError::InputShape {
+                expected: self.spec.input.to_string(),
                 actual: shape.to_vec(),
-            }),
+            })
         }
     }
 
@@ -165,7 +225,7 @@ impl Network {
     /// The geometry of every convolution, under the name of its module in PyTorch.
     pub fn convolutions(&self) -> Vec<(String, Convolution)> {
         let mut found = Vec::new();
-        self.body.convolutions("", &mut found);
+        self.body.convolutions(&mut found);
         found
     }
 
@@ -251,6 +311,36 @@ impl Network {
             None => Ok(network),
         }
     }
+}
+
+/// Refuses sizes that could overflow, or that nothing real has.
+fn check_input_sizes(input: &ModelInput) -> Result<(), NnError> {
+    let sizes: &[usize] = match input {
+        ModelInput::Image {
+            channels,
+            height,
+            width,
+        } => &[*channels, *height, *width],
+        ModelInput::Row {
+            numbers,
+            categories,
+        } => &[
+            numbers + categories.len(),
+            categories.iter().copied().max().unwrap_or(1),
+            categories.iter().copied().min().unwrap_or(1),
+        ],
+        ModelInput::Tokens {
+            vocabulary_size,
+            length_max,
+            ..
+        } => &[vocabulary_size.div_ceil(TOKENS_PER_SIDE), *length_max],
+    };
+    if sizes.iter().all(|size| (1..=SIDE_MAX).contains(size)) {
+        return Ok(());
+    }
+    Err(NnError::InvalidSpec(format!(
+        "{input} are not between 1 and {SIDE_MAX} in each direction"
+    )))
 }
 
 #[derive(Default)]

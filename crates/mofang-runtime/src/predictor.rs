@@ -1,7 +1,7 @@
 //! A model with the pipeline of its package around it: from an example to an answer.
 
 use mofang_data::{CompiledPipeline, Pipeline, RawExample};
-use mofang_types::{Package, PackageManifest, Prediction, Tensor, TensorSpec};
+use mofang_types::{Package, PackageManifest, Prediction, Task, Tensor, TensorSpec};
 
 use crate::{LoadedModel, RuntimeError, runtime};
 
@@ -24,11 +24,11 @@ impl Predictor {
         let manifest = package.manifest.clone();
         let model = runtime::for_package(&manifest)?.load(package)?;
         let pipeline = Pipeline::from_json(&manifest.pipeline)
-            .and_then(|pipeline| pipeline.compile(&manifest.labels))
+            .and_then(|pipeline| pipeline.compile_with(&manifest.labels, &package.files))
             .map_err(|error| RuntimeError::unloadable("pipeline")(&error))?;
         let input = single(&manifest.signature.inputs)?;
         let output = single(&manifest.signature.outputs)?;
-        check_agreement(&manifest, &pipeline, &input, &output)?;
+        check_agreement(&manifest, &pipeline, &output)?;
         Ok(Self {
             manifest,
             input,
@@ -45,6 +45,14 @@ impl Predictor {
     /// The transforms and decoders, ready to run.
     pub fn pipeline(&self) -> &CompiledPipeline {
         &self.pipeline
+    }
+
+    /// The value that fills a shorter example of a batch up, where examples have lengths of their own;
+    /// the model does not read it.
+    pub fn padding(&self) -> Option<f32> {
+        self.manifest
+            .model_input()
+            .and_then(|input| input.padding())
     }
 
     /// The memory that the model takes.
@@ -92,8 +100,11 @@ impl Predictor {
     /// # Errors
     /// When the row has another length than there are labels, or a value is not finite.
     pub fn decode(&self, row: &[f32], top_k: Option<usize>) -> Result<Prediction, RuntimeError> {
-        let expected = self.manifest.labels.len();
-        if row.len() != expected {
+        let output = self.manifest.signature.outputs.first();
+        let expected = output.and_then(TensorSpec::example_shape);
+        if let Some(expected) = expected.map(|shape| shape.iter().product())
+            && row.len() != expected
+        {
             return Err(RuntimeError::OutputLength {
                 actual: row.len(),
                 expected,
@@ -138,20 +149,24 @@ fn single(specs: &[TensorSpec]) -> Result<TensorSpec, RuntimeError> {
 fn check_agreement(
     manifest: &PackageManifest,
     pipeline: &CompiledPipeline,
-    input: &TensorSpec,
     output: &TensorSpec,
 ) -> Result<(), RuntimeError> {
     let labels = manifest.labels.len();
-    output
-        .check(&[1, labels])
-        .map_err(|_| RuntimeError::Unloadable {
+    // Nobody names the numbers of an embedding.
+    if manifest.task != Task::Embedding && output.check(&[1, labels]).is_err() {
+        return Err(RuntimeError::Unloadable {
             part: "labels",
             reason: format!("there are {labels}, and the model has another number of outputs"),
-        })?;
-    match pipeline.output_shape() {
-        Some([channels, height, width]) => input
-            .check(&[1, channels, height, width])
-            .map_err(|error| RuntimeError::unloadable("pipeline")(&error)),
+        });
+    }
+    match pipeline.input() {
+        Some(made) => match manifest.model_input() {
+            Some(taken) if taken != made => Err(RuntimeError::Unloadable {
+                part: "pipeline",
+                reason: format!("it makes {made}, and the model takes {taken}"),
+            }),
+            Some(_) | None => Ok(()),
+        },
         None => Ok(()),
     }
 }

@@ -23,6 +23,12 @@ pub trait ServedModel: Send + Sync + fmt::Debug {
     /// Makes one row of outputs into an answer.
     fn decode(&self, row: &[f32], top_k: Option<usize>) -> Result<Prediction, SharedError>;
 
+    /// The value that fills a shorter input up, where those of a batch may differ in their first
+    /// dimension; `None` where they may not.
+    fn padding(&self) -> Option<f32> {
+        None
+    }
+
     /// The memory that the model takes.
     fn size_bytes(&self) -> u64;
 
@@ -47,6 +53,10 @@ impl ServedModel for Predictor {
 
     fn decode(&self, row: &[f32], top_k: Option<usize>) -> Result<Prediction, SharedError> {
         Self::decode(self, row, top_k).map_err(|error| Arc::new(error) as SharedError)
+    }
+
+    fn padding(&self) -> Option<f32> {
+        Self::padding(self)
     }
 
     fn size_bytes(&self) -> u64 {

@@ -18,7 +18,10 @@ const INLINE_VALUES_MAX: usize = 262_144;
 /// Samples up to which transforming pixels is.
 const INLINE_SAMPLES_MAX: usize = 4_096;
 
-/// The bounded room in which encoded images are decoded.
+/// Bytes of a text up to which cutting it into tokens is.
+const INLINE_TEXT_BYTES_MAX: usize = 1_024;
+
+/// The bounded room in which files are decoded and long texts are cut into tokens.
 #[derive(Debug)]
 pub(crate) struct Preparation {
     running: Arc<Semaphore>,
@@ -59,7 +62,7 @@ impl Preparation {
         let waiting = Waiting(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.capacity {
             return Err(ServingError::Overloaded {
-                what: "image decoding".to_owned(),
+                what: "preparation".to_owned(),
                 capacity: self.capacity,
                 retry_after: Duration::from_secs(1),
             });
@@ -91,6 +94,8 @@ fn is_small(example: &RawExample) -> bool {
     match example {
         RawExample::Encoded(_) => false,
         RawExample::Pixels(pixels) => pixels.data().len() <= INLINE_SAMPLES_MAX,
+        RawExample::Row(_) => true,
+        RawExample::Text(text) => text.len() <= INLINE_TEXT_BYTES_MAX,
         RawExample::Tensor(tensor) => tensor.data().len() <= INLINE_VALUES_MAX,
     }
 }
@@ -102,7 +107,10 @@ fn prepare_now(
 ) -> Result<Tensor, ServingError> {
     let prepare = || match example {
         RawExample::Tensor(tensor) => model.check(&tensor).map(|()| tensor),
-        RawExample::Encoded(_) | RawExample::Pixels(_) => model.prepare(&example),
+        RawExample::Encoded(_)
+        | RawExample::Pixels(_)
+        | RawExample::Row(_)
+        | RawExample::Text(_) => model.prepare(&example),
     };
     catch_unwind(AssertUnwindSafe(prepare))
         .map_err(|panic| ServingError::Panicked {

@@ -93,7 +93,9 @@ impl ServedModel for Doubler {
                 .first()
                 .map(|byte| item(f32::from(*byte)))
                 .ok_or_else(|| refused("empty image", ErrorCode::InvalidInput)),
-            RawExample::Pixels(_) => Err(refused("no pixels", ErrorCode::InvalidInput)),
+            RawExample::Pixels(_) | RawExample::Row(_) | RawExample::Text(_) => {
+                Err(refused("no tensor", ErrorCode::InvalidInput))
+            }
         }
     }
 
@@ -128,13 +130,11 @@ impl ServedModel for Doubler {
     }
 
     fn decode(&self, row: &[f32], _top_k: Option<usize>) -> Result<Prediction, SharedError> {
-        Ok(Prediction::ImageClassification {
-            classes: vec![ClassProbability {
-                label: "doubled".to_owned(),
-                index: 0,
-                probability: row[0],
-            }],
-        })
+        Ok(Prediction::Classes(vec![ClassProbability {
+            label: "doubled".to_owned(),
+            index: 0,
+            probability: row[0],
+        }]))
     }
 
     fn size_bytes(&self) -> u64 {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mofang_artifacts::PackageDraft;
 use mofang_nn::{Network, NetworkSpec, NnError, cpu_device};
 use mofang_types::{
-    ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelSignature, PackageManifest, Provenance, Task,
-    WEIGHTS_FILE,
+    ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature, PackageManifest,
+    Provenance, Task, WEIGHTS_FILE,
 };
 use serde_json::json;
 
@@ -27,8 +27,8 @@ pub fn tiny_draft(seed: u64) -> Result<PackageDraft, NnError> {
     };
     let spec = NetworkSpec {
         architecture: architecture.clone(),
-        image_shape: IMAGE_SHAPE,
-        classes: LABELS.len(),
+        input: ModelInput::image(IMAGE_SHAPE),
+        outputs: LABELS.len(),
     };
     let weights = Network::new(&spec, seed, &cpu_device())?.to_safetensors()?;
     Ok(PackageDraft {
@@ -37,6 +37,7 @@ pub fn tiny_draft(seed: u64) -> Result<PackageDraft, NnError> {
             task: Task::ImageClassification,
             architecture,
             signature: ModelSignature::image_classifier(IMAGE_SHAPE, LABELS.len()),
+            input: None,
             pipeline: json!({
                 "transforms": [
                     { "type": "decode" },

@@ -22,7 +22,7 @@ use mofang_data::{
     Catalogue, CleaningReport, DataLoader, Dataset, Example, LoaderSettings, Pixels, RawExample,
     Split, SplitName,
 };
-use mofang_nn::{Network, NetworkSpec, cpu_device, step_seed, tensor_to_burn};
+use mofang_nn::{Network, NetworkSpec, cpu_device, step_seed};
 use mofang_train::optimizer::{OptimizerState, StepSettings};
 use mofang_train::{EpochProgress, Recipe, Resume, StepRecord, TrainObserver, TrainRequest, train};
 use mofang_types::{Clock, SystemClock};
@@ -57,7 +57,7 @@ fn split(count: usize) -> Result<Arc<Split>, Box<dyn Error>> {
             Ok(Example {
                 id: index.to_string(),
                 input: RawExample::Pixels(Pixels::new(28, 28, 1, data.collect::<Result<_, _>>()?)?),
-                label: index % 10,
+                target: mofang_data::Target::Class(index % 10),
             })
         })
         .collect();
@@ -90,12 +90,12 @@ fn recipe() -> Result<Recipe, Box<dyn Error>> {
 
 /// Seconds of a bare step.
 fn bare(recipe: &Recipe, dataset: &Dataset, clock: &SystemClock) -> Result<f64, Box<dyn Error>> {
+    let pipeline = Arc::new(recipe.pipeline.compile(&dataset.labels)?);
     let spec = NetworkSpec {
         architecture: recipe.architecture.spec(),
-        image_shape: recipe.image_shape()?,
-        classes: dataset.labels.len(),
+        input: Recipe::input_of(&pipeline)?,
+        outputs: dataset.labels.len(),
     };
-    let pipeline = Arc::new(recipe.pipeline.compile(&dataset.labels)?);
     let settings = LoaderSettings {
         batch_size: recipe.train.batch_size,
         ..LoaderSettings::default()
@@ -118,8 +118,8 @@ fn bare(recipe: &Recipe, dataset: &Dataset, clock: &SystemClock) -> Result<f64, 
             learning_rate: recipe.train.optimizer.learning_rate(),
             gradient_factor: 1.0,
         });
-        let images = tensor_to_burn::<4>(batch.images.clone(), &device)?;
-        let logits = network.forward_train(images, step_seed(1, step));
+        let inputs = network.input(batch.inputs.clone(), &device)?;
+        let logits = network.forward_train(inputs, step_seed(1, step));
         let loss = (logits.clone() * logits).sum();
         let gradients = network.gradients(&loss.backward())?;
         network = network.map_values(&mut |info, values| {

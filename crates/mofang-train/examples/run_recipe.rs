@@ -28,7 +28,7 @@ impl TrainObserver for Lines {
     fn epoch(&mut self, epoch: &EpochRecord) {
         let value = |name: &str| epoch.validation.get(name).copied().unwrap_or(f64::NAN);
         println!(
-            "epoch {} step {}: loss {:.4} accuracy {:.4}; validation loss {:.4} accuracy {:.4}; {:.1} s",
+            "epoch {} step {}: loss {:.4} accuracy {:.4?}; validation loss {:.4} accuracy {:.4}; {:.1} s",
             epoch.epoch,
             epoch.step,
             epoch.loss,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mofang_data::{CompiledPipeline, DataError, DataLoader, LoaderSettings, Split};
+use mofang_data::{CompiledPipeline, DataError, DataLoader, LoaderSettings, Split, Target};
 use mofang_types::{ArtifactDigest, Coded, ErrorCode, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +105,7 @@ impl Coded for EvaluateError {
     }
 }
 
-/// Judges the model behind `infer`, which takes `[batch, channels, height, width]` and gives logits
+/// Judges the model behind `infer`, which takes a prepared batch and gives logits
 /// `[batch, classes]`, on every example of `split`, prepared by `pipeline`.
 ///
 /// # Errors
@@ -157,8 +157,8 @@ pub(crate) fn collect(
     let mut truth = Vec::new();
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
-        let output = infer(&batch.images).map_err(EvaluateError::Infer)?;
-        truth.extend(batch.labels);
+        let output = infer(&batch.inputs).map_err(EvaluateError::Infer)?;
+        truth.extend(batch.targets.into_iter().filter_map(Target::class));
         logits.extend_from_slice(output.data());
     }
     Ok(Outcomes::from_logits(&logits, &truth, classes)?)
@@ -228,7 +228,7 @@ mod tests {
             .map(|value| Example {
                 id: format!("e{value}"),
                 input: RawExample::Pixels(Pixels::new(1, 1, 1, vec![value]).unwrap()),
-                label: usize::from(value % 2),
+                target: Target::Class(usize::from(value % 2)),
             })
             .collect();
         Arc::new(Split::new(examples))

@@ -32,7 +32,8 @@ pub struct StepRecord {
     /// The mean loss of the batch.
     pub loss: f64,
     /// The share of the batch that was right before the step.
-    pub accuracy: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
     /// The learning rate.
     pub learning_rate: f64,
     /// The norm of the gradient over all parameters, before clipping.

@@ -58,7 +58,9 @@ pub(crate) struct EpochSums {
     /// Of loss × examples.
     #[serde(with = "crate::exact")]
     pub(crate) loss: f64,
-    pub(crate) correct: u64,
+    /// None where there are no classes.
+    #[serde(default)]
+    pub(crate) correct: Option<u64>,
     pub(crate) examples: u64,
 }
 
@@ -68,9 +70,17 @@ impl EpochSums {
         self.loss / self.examples.max(1) as f64
     }
 
-    /// The share of examples that were right when they were trained on.
-    pub(crate) fn accuracy(&self) -> f64 {
-        self.correct as f64 / self.examples.max(1) as f64
+    /// The share of examples that were right when they were trained on; none without classes.
+    pub(crate) fn accuracy(&self) -> Option<f64> {
+        self.correct
+            .map(|correct| correct as f64 / self.examples.max(1) as f64)
+    }
+
+    /// Takes in how many of a step's examples were right.
+    pub(crate) fn add_correct(&mut self, correct: Option<u64>) {
+        if let Some(correct) = correct {
+            *self.correct.get_or_insert(0) += correct;
+        }
     }
 }
 
@@ -83,8 +93,9 @@ pub struct EpochRecord {
     pub step: u64,
     /// The mean training loss over its steps.
     pub loss: f64,
-    /// The share of training examples that were right at their step.
-    pub accuracy: f64,
+    /// The share of training examples that were right at their step; none without classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
     /// The learning rate of its last step.
     pub learning_rate: f64,
     /// The metrics on the validation split, by name; empty without one.

@@ -8,6 +8,7 @@ mod clock;
 mod error;
 mod id;
 mod manifest;
+mod model_input;
 mod name;
 mod prediction;
 mod signature;
@@ -25,9 +26,10 @@ pub use manifest::{
     ArchitectureSpec, MANIFEST_FORMAT_VERSION, Package, PackageFile, PackageManifest, Provenance,
     WEIGHTS_FILE,
 };
+pub use model_input::ModelInput;
 pub use name::{AliasName, InvalidName, ModelName, ModelReference, Selector};
-pub use prediction::{ClassProbability, Prediction};
+pub use prediction::{ClassProbability, NamedNumber, Prediction};
 pub use signature::{DType, Dimension, ModelSignature, ShapeMismatch, TensorSpec};
 pub use suggest::{closest, with_suggestion};
-pub use task::Task;
+pub use task::{Task, UnknownTask};
 pub use tensor::{Tensor, TensorShapeError};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ArtifactDigest, ModelSignature, Task, UnixMillis};
+use crate::{ArtifactDigest, ModelInput, ModelSignature, Task, UnixMillis};
 
 /// The version of the manifest's format that this code writes and the highest that it reads.
 pub const MANIFEST_FORMAT_VERSION: u32 = 1;
@@ -66,6 +66,9 @@ pub struct PackageManifest {
     pub architecture: ArchitectureSpec,
     /// Inputs and outputs.
     pub signature: ModelSignature,
+    /// What the graph was built for, where the signature does not tell all of it; images need none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<ModelInput>,
     /// The transforms and decoders, in the schema of `mofang-data`; opaque here.
     pub pipeline: Value,
     /// The labels of the classes, by index.
@@ -84,6 +87,18 @@ pub struct PackageManifest {
 }
 
 impl PackageManifest {
+    /// What the graph was built for: as the manifest says, or the image that the signature's single
+    /// input is. None for anything else.
+    pub fn model_input(&self) -> Option<ModelInput> {
+        self.input.clone().or_else(|| {
+            let [input] = self.signature.inputs.as_slice() else {
+                return None;
+            };
+            let shape = <[usize; 3]>::try_from(input.example_shape()?).ok()?;
+            Some(ModelInput::image(shape))
+        })
+    }
+
     /// The file at `path`.
     pub fn file(&self, path: &str) -> Option<&PackageFile> {
         self.files.iter().find(|file| file.path == path)

@@ -13,22 +13,35 @@ pub struct ClassProbability {
     pub probability: f32,
 }
 
+/// A number with what it measures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NamedNumber {
+    /// What it measures: the column that was learned.
+    pub name: String,
+    /// The number, in the units of that column.
+    pub value: f64,
+}
+
 /// What a model says of one example, after its decoders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "task", rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum Prediction {
-    /// The most probable classes, most probable first.
-    ImageClassification {
-        /// At least one class.
-        classes: Vec<ClassProbability>,
-    },
+    /// The most probable classes, most probable first; at least one.
+    Classes(Vec<ClassProbability>),
+    /// A vector.
+    Embedding(Vec<f32>),
+    /// Numbers, in the order of the model's outputs.
+    Numbers(Vec<NamedNumber>),
 }
+
+/// How many numbers of a vector a line for people shows.
+const SHOWN_MAX: usize = 4;
 
 impl Prediction {
     /// The line for people: `Predicted class: 7 (99.3 %)`.
     pub fn summary(&self) -> String {
         match self {
-            Self::ImageClassification { classes } => classes.first().map_or_else(
+            Self::Classes(classes) => classes.first().map_or_else(
                 || "Predicted class: none".to_owned(),
                 |best| {
                     format!(
@@ -38,6 +51,68 @@ impl Prediction {
                     )
                 },
             ),
+            Self::Embedding(values) => {
+                let shown: Vec<String> = values
+                    .iter()
+                    .take(SHOWN_MAX)
+                    .map(|value| format!("{value:.4}"))
+                    .collect();
+                let more = if values.len() > SHOWN_MAX {
+                    ", …"
+                } else {
+                    ""
+                };
+                format!(
+                    "Embedding of {} numbers: [{}{more}]",
+                    values.len(),
+                    shown.join(", ")
+                )
+            }
+            Self::Numbers(numbers) => {
+                let shown: Vec<String> = numbers
+                    .iter()
+                    .map(|number| format!("{} = {:.4}", number.name, number.value))
+                    .collect();
+                format!("Predicted value: {}", shown.join(", "))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_has_a_line_and_a_name_in_json() {
+        let class = ClassProbability {
+            label: "7".to_owned(),
+            index: 7,
+            probability: 0.993,
+        };
+        let number = NamedNumber {
+            name: "count".to_owned(),
+            value: 12.5,
+        };
+        for (prediction, line, key) in [
+            (
+                Prediction::Classes(vec![class]),
+                "Predicted class: 7 (99.3 %)",
+                "classes",
+            ),
+            (
+                Prediction::Embedding(vec![0.5; 5]),
+                "Embedding of 5 numbers: [0.5000, 0.5000, 0.5000, 0.5000, …]",
+                "embedding",
+            ),
+            (
+                Prediction::Numbers(vec![number]),
+                "Predicted value: count = 12.5000",
+                "numbers",
+            ),
+        ] {
+            assert_eq!(prediction.summary(), line);
+            assert!(serde_json::to_value(&prediction).unwrap()[key].is_array());
         }
     }
 }

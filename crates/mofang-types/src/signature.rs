@@ -4,18 +4,24 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{ModelInput, Task};
+
 /// The type of a tensor's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DType {
     /// IEEE 754 binary32.
     F32,
+    /// Whole numbers, such as ids of tokens. Clients send them as 64-bit integers; within the house
+    /// they are carried as `f32`, which is exact up to 2^24.
+    I64,
 }
 
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::F32 => "f32",
+            Self::I64 => "i64",
         })
     }
 }
@@ -119,18 +125,33 @@ impl ModelSignature {
     /// The signature of an image classifier: `image [batch, channels, height, width]` to
     /// `logits [batch, classes]`.
     pub fn image_classifier(image: [usize; 3], classes: usize) -> Self {
-        let batch = || Dimension::Named("batch".to_owned());
-        let [channels, height, width] = image.map(Dimension::Fixed);
+        Self::of(
+            &ModelInput::image(image),
+            Task::ImageClassification,
+            classes,
+        )
+    }
+
+    /// The signature of a model that takes `input` and gives `outputs` numbers for each example:
+    /// `logits` for a classifier, `embedding`, or `values`.
+    pub fn of(input: &ModelInput, task: Task, outputs: usize) -> Self {
+        let name = match task {
+            Task::Embedding => "embedding",
+            Task::TabularRegression => "values",
+            Task::AudioClassification
+            | Task::ImageClassification
+            | Task::TabularClassification
+            | Task::TextClassification => "logits",
+        };
         Self {
-            inputs: vec![TensorSpec {
-                name: "image".to_owned(),
-                dtype: DType::F32,
-                shape: vec![batch(), channels, height, width],
-            }],
+            inputs: vec![input.tensor_spec()],
             outputs: vec![TensorSpec {
-                name: "logits".to_owned(),
+                name: name.to_owned(),
                 dtype: DType::F32,
-                shape: vec![batch(), Dimension::Fixed(classes)],
+                shape: vec![
+                    Dimension::Named("batch".to_owned()),
+                    Dimension::Fixed(outputs),
+                ],
             }],
         }
     }

@@ -67,12 +67,16 @@ impl Tensor {
     ///
     /// # Errors
     /// When the shapes differ.
-    pub fn stack(items: &[Self]) -> Result<Self, TensorShapeError> {
+    pub fn stack<'a>(
+        items: impl ExactSizeIterator<Item = &'a Self> + Clone,
+    ) -> Result<Self, TensorShapeError> {
+        let count = items.len();
         let inner = items
-            .first()
+            .clone()
+            .next()
             .map(|item| item.shape.clone())
             .unwrap_or_default();
-        let mut data = Vec::with_capacity(items.iter().map(|item| item.data.len()).sum());
+        let mut data = Vec::with_capacity(items.clone().map(|item| item.data.len()).sum());
         for item in items {
             if item.shape != inner {
                 return Err(TensorShapeError {
@@ -82,7 +86,42 @@ impl Tensor {
             }
             data.extend_from_slice(&item.data);
         }
-        let mut shape = vec![items.len()];
+        let mut shape = vec![count];
+        shape.extend(inner);
+        Self::new(shape, data)
+    }
+
+    /// As [`Tensor::stack`], with the items filled up along their first dimension by `padding` to the
+    /// length of the longest: `[lᵢ, d…] × n → [n, max l, d…]`.
+    ///
+    /// # Errors
+    /// When an item has no dimension, or the others of two items differ.
+    pub fn stack_padded<'a>(
+        items: impl ExactSizeIterator<Item = &'a Self> + Clone,
+        padding: f32,
+    ) -> Result<Self, TensorShapeError> {
+        let length = |item: &Self| item.shape.first().copied().unwrap_or(0);
+        let count = items.len();
+        let longest = items.clone().map(length).max().unwrap_or(0);
+        let inner = items
+            .clone()
+            .next()
+            .and_then(|item| item.shape.get(1..))
+            .unwrap_or_default()
+            .to_vec();
+        let size: usize = inner.iter().product();
+        let mut data = Vec::with_capacity(count * longest * size);
+        for item in items {
+            if item.shape.get(1..) != Some(&inner) {
+                return Err(TensorShapeError {
+                    shape: inner,
+                    length: item.data.len(),
+                });
+            }
+            data.extend_from_slice(&item.data);
+            data.resize(data.len() + (longest - length(item)) * size, padding);
+        }
+        let mut shape = vec![count, longest];
         shape.extend(inner);
         Self::new(shape, data)
     }
@@ -115,9 +154,24 @@ mod tests {
         let items: Vec<Tensor> = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
             .map(|pair| Tensor::new(vec![1, 2], pair.to_vec()).unwrap())
             .to_vec();
-        let batch = Tensor::stack(&items).unwrap();
+        let batch = Tensor::stack(items.iter()).unwrap();
         assert_eq!(batch.shape(), [3, 1, 2]);
         assert_eq!(batch.unstack(), items);
+    }
+
+    #[test]
+    fn shorter_items_are_filled_up() {
+        let item = |values: &[f32]| Tensor::new(vec![values.len()], values.to_vec()).unwrap();
+        let batch = Tensor::stack_padded(
+            [&item(&[1.0]), &item(&[2.0, 3.0]), &item(&[])].into_iter(),
+            9.0,
+        )
+        .unwrap();
+        assert_eq!(batch.shape(), [3, 2]);
+        assert_eq!(batch.data(), [1.0, 9.0, 2.0, 3.0, 9.0, 9.0]);
+        let flat = Tensor::new(vec![1, 2], vec![0.0; 2]).unwrap();
+        assert!(Tensor::stack_padded([&item(&[1.0]), &flat].into_iter(), 0.0).is_err());
+        assert!(Tensor::stack_padded([&Tensor::default()].into_iter(), 0.0).is_err());
     }
 
     #[test]
@@ -126,6 +180,6 @@ mod tests {
         assert!(Tensor::new(vec![usize::MAX, 2], vec![]).is_err());
         let a = Tensor::new(vec![2], vec![0.0; 2]).unwrap();
         let b = Tensor::new(vec![1], vec![0.0; 1]).unwrap();
-        assert!(Tensor::stack(&[a, b]).is_err());
+        assert!(Tensor::stack([&a, &b].into_iter()).is_err());
     }
 }

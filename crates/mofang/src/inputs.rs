@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use mofang_data::RawExample;
+use mofang_data::{RawExample, Row};
 use mofang_types::{ErrorCode, Tensor};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -26,6 +26,10 @@ pub(crate) enum Input {
     File(PathBuf),
     /// What comes in on stdin.
     Stdin,
+    /// A text.
+    Text(String),
+    /// A row of a table, as a JSON object.
+    Row(String),
     /// Numbers of a normal distribution, as the model takes them.
     Random {
         /// The shape; a batch of one may stand before it.
@@ -41,6 +45,7 @@ impl Input {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Stdin => "-".to_owned(),
+            Self::Text(text) | Self::Row(text) => text.clone(),
             Self::Random { shape, seed } => format!("random {shape} (seed {seed})"),
         }
     }
@@ -59,6 +64,8 @@ impl Input {
                 .take(INPUT_BYTES_MAX + 1)
                 .read_to_end(&mut bytes)
                 .context("cannot read stdin")?,
+            Self::Text(text) => return Ok(RawExample::Text(text.clone())),
+            Self::Row(text) => return row(text),
             Self::Random { shape, seed } => return random(shape.example(), *seed),
         };
         if bytes.len() as u64 > INPUT_BYTES_MAX {
@@ -67,6 +74,15 @@ impl Input {
         }
         Ok(RawExample::Encoded(bytes))
     }
+}
+
+fn row(text: &str) -> anyhow::Result<RawExample> {
+    let object = serde_json::from_str(text).map_err(|error| {
+        Failure::bad_input(format!(
+            "\"{text}\" is no row; write a JSON object such as {{\"age\": 39}}: {error}"
+        ))
+    })?;
+    Ok(RawExample::Row(Row::from_json(&object).coded()?))
 }
 
 /// Standard normal numbers: Box and Muller 1958, <https://doi.org/10.1214/aoms/1177706645>.
@@ -152,10 +168,10 @@ mod tests {
     fn random_numbers_are_a_function_of_the_seed() {
         let read = |seed| {
             let shape = "1x3x40x40".parse().unwrap();
-            match (Input::Random { shape, seed }).read().unwrap() {
-                RawExample::Tensor(tensor) => tensor,
-                RawExample::Encoded(_) | RawExample::Pixels(_) => panic!("no tensor"),
-            }
+            let RawExample::Tensor(tensor) = (Input::Random { shape, seed }).read().unwrap() else {
+                panic!("no tensor");
+            };
+            tensor
         };
         let tensor = read(0);
         assert_eq!(tensor.shape(), [3, 40, 40]);

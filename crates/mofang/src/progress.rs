@@ -125,8 +125,11 @@ impl TrainObserver for Training<'_> {
     fn step(&mut self, step: &StepRecord, progress: &EpochProgress) {
         self.bar.set_position(step.step);
         self.bar.set_message(format!(
-            "epoch {} loss {:.4} accuracy {:.4}{}",
-            step.epoch, progress.mean_loss, progress.accuracy, self.validation
+            "epoch {} loss {:.4}{}{}",
+            step.epoch,
+            progress.mean_loss,
+            accuracy(progress.accuracy),
+            self.validation
         ));
     }
 
@@ -138,10 +141,10 @@ impl TrainObserver for Training<'_> {
             .unwrap_or_default();
         if !self.output.shows_progress() {
             self.output.note(&format!(
-                "epoch {} loss {:.4} accuracy {:.4}{}, {:.1} s",
+                "epoch {} loss {:.4}{}{}, {:.1} s",
                 epoch.epoch,
                 epoch.loss,
-                epoch.accuracy,
+                accuracy(epoch.accuracy),
                 self.validation,
                 Duration::from_millis(epoch.elapsed_ms).as_secs_f64()
             ));
@@ -154,4 +157,9 @@ impl TrainObserver for Training<'_> {
                 .set_message(format!("judging {examples} images of the test split"));
         }
     }
+}
+
+/// The accuracy for people, where there is one.
+fn accuracy(accuracy: Option<f64>) -> String {
+    accuracy.map_or_else(String::new, |accuracy| format!(" accuracy {accuracy:.4}"))
 }

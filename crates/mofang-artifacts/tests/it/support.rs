@@ -21,6 +21,7 @@ pub(crate) fn draft(files: &[(&str, &[u8])]) -> PackageDraft {
                 config: serde_json::json!({}),
             },
             signature: ModelSignature::image_classifier([1, 8, 8], 10),
+            input: None,
             pipeline: serde_json::json!({ "transforms": [], "decoders": [] }),
             labels: (0..10).map(|digit| digit.to_string()).collect(),
             metrics: BTreeMap::from([("accuracy".to_owned(), 0.98)]),

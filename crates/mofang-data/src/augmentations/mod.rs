@@ -20,7 +20,7 @@ pub use flip::RandomHorizontalFlip;
 pub(crate) use image::Image;
 pub use rotation::RandomRotation;
 
-use crate::{DataError, StepInfo};
+use crate::{DataError, Domain, StepInfo};
 
 /// A random change of a training example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,28 @@ pub fn all() -> &'static [StepInfo] {
 }
 
 impl Augmentation {
+    /// The `type` of the augmentation.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RandomBrightnessContrast(_) => "random_brightness_contrast",
+            Self::RandomCrop(_) => "random_crop",
+            Self::RandomErasing(_) => "random_erasing",
+            Self::RandomHorizontalFlip(_) => "random_horizontal_flip",
+            Self::RandomRotation(_) => "random_rotation",
+        }
+    }
+
+    /// What it changes.
+    pub fn domain(&self) -> Domain {
+        match self {
+            Self::RandomBrightnessContrast(_)
+            | Self::RandomCrop(_)
+            | Self::RandomErasing(_)
+            | Self::RandomHorizontalFlip(_)
+            | Self::RandomRotation(_) => Domain::Image,
+        }
+    }
+
     /// Checks the parameters.
     ///
     /// # Errors

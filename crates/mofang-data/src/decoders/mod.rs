@@ -5,7 +5,7 @@
 use mofang_types::{ClassProbability, Prediction};
 use serde::{Deserialize, Serialize};
 
-use crate::{DataError, StepInfo};
+use crate::{DataError, Example, StepInfo};
 
 /// A step after the model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +40,50 @@ pub fn all() -> &'static [StepInfo] {
     ]
 }
 
-/// Checks that the list is one that can run, and gives the `k` of its `top_k`.
-pub(crate) fn check(decoders: &[Decoder]) -> Result<usize, DataError> {
+impl Decoder {
+    /// Finds what it leaves to the data.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the data may not tell what a step leaves to them"
+    )]
+    pub(crate) fn fit(&mut self, examples: &[Example]) -> Result<(), DataError> {
+        let _ = examples;
+        match self {
+            Self::Labels {} | Self::Softmax {} | Self::TopK { .. } => Ok(()),
+        }
+    }
+}
+
+/// What a list of decoders is together: the form of the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Answer {
+    /// The most probable classes.
+    Classes {
+        /// How many, at least 1.
+        top_k: usize,
+    },
+}
+
+impl Answer {
+    /// The answer that a model's outputs for one example are.
+    pub(crate) fn decode(
+        &self,
+        outputs: &[f32],
+        labels: &[String],
+        top_k: Option<usize>,
+    ) -> Result<Prediction, DataError> {
+        match self {
+            Self::Classes { top_k: own } => decode(outputs, labels, top_k.unwrap_or(*own)),
+        }
+    }
+}
+
+/// Checks that the list is one that can run.
+pub(crate) fn check(decoders: &[Decoder]) -> Result<Answer, DataError> {
     match decoders {
-        [Decoder::Softmax {}, Decoder::TopK { k }, Decoder::Labels {}] if *k >= 1 => Ok(*k),
+        [Decoder::Softmax {}, Decoder::TopK { k }, Decoder::Labels {}] if *k >= 1 => {
+            Ok(Answer::Classes { top_k: *k })
+        }
         _ => Err(DataError::InvalidPipeline(
             "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order".to_owned(),
         )),
@@ -58,11 +98,7 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     exponentials.into_iter().map(|value| value / sum).collect()
 }
 
-pub(crate) fn decode(
-    logits: &[f32],
-    labels: &[String],
-    top_k: usize,
-) -> Result<Prediction, DataError> {
+fn decode(logits: &[f32], labels: &[String], top_k: usize) -> Result<Prediction, DataError> {
     if logits.len() != labels.len() || logits.is_empty() {
         return Err(DataError::WrongShape {
             actual: vec![logits.len()],
@@ -87,7 +123,7 @@ pub(crate) fn decode(
             probability: probability(&probabilities, index),
         })
         .collect();
-    Ok(Prediction::ImageClassification { classes })
+    Ok(Prediction::Classes(classes))
 }
 
 fn probability(probabilities: &[f32], index: usize) -> f32 {
@@ -104,8 +140,9 @@ mod tests {
 
     #[test]
     fn the_best_classes_come_first() {
-        let Prediction::ImageClassification { classes } =
-            decode(&[1.0, 3.0, 2.0], &labels(), 2).unwrap();
+        let Prediction::Classes(classes) = decode(&[1.0, 3.0, 2.0], &labels(), 2).unwrap() else {
+            panic!("no classes");
+        };
         let names: Vec<&str> = classes.iter().map(|class| class.label.as_str()).collect();
         assert_eq!(names, ["dog", "owl"]);
         // scipy.special.softmax([1, 3, 2])

@@ -2,7 +2,7 @@
 
 use csv::StringRecord;
 
-use crate::{DataError, Example, Pixels, RawExample, RemovalReason, Removed, SplitName};
+use crate::{DataError, Example, Pixels, RawExample, RemovalReason, Removed, SplitName, Target};
 
 use super::{ReadRows, class_of};
 
@@ -73,7 +73,10 @@ pub fn read_csv_pixels(
             Ok(data) => rows.examples.push(Example {
                 id,
                 input: RawExample::Pixels(Pixels::new(layout.height, layout.width, 1, data)?),
-                label: class_of(labels, record.get(label_at).unwrap_or_default().trim()),
+                target: Target::Class(class_of(
+                    labels,
+                    record.get(label_at).unwrap_or_default().trim(),
+                )),
             }),
             Err((reason, detail)) => rows.removed.push(Removed {
                 id,
@@ -134,14 +137,14 @@ mod tests {
     #[test]
     fn rows_become_images() {
         let rows = read("a,b,label\n0,16,1\n8,4,0\n0,0,\n").unwrap();
-        assert_eq!(rows.examples[0].label, 1);
+        assert_eq!(rows.examples[0].target, Target::Class(1));
         assert_eq!(rows.examples[1].id, "f:3");
         assert_eq!(
             rows.examples[1].input,
             RawExample::Pixels(Pixels::new(1, 2, 1, vec![128, 64]).unwrap())
         );
         // No label: an index that cleaning finds.
-        assert_eq!(rows.examples[2].label, 2);
+        assert_eq!(rows.examples[2].target, Target::Class(2));
         assert!(rows.removed.is_empty());
     }
 

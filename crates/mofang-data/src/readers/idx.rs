@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use flate2::read::GzDecoder;
 
-use crate::{DataError, Example, Pixels, RawExample};
+use crate::{DataError, Example, Pixels, RawExample, Target};
 
 /// Most bytes that a file may unpack to.
 const UNPACKED_BYTES_MAX: usize = 1 << 30;
@@ -162,7 +162,7 @@ pub fn read_idx_pair(
         .map(|(index, (pixels, label))| Example {
             id: format!("{name}#{index}"),
             input: RawExample::Pixels(pixels),
-            label,
+            target: Target::Class(label),
         });
     Ok(examples.collect())
 }
@@ -191,7 +191,7 @@ mod tests {
         for bytes in [images(), packed(&images())] {
             let examples = read_idx_pair(("i", &bytes), ("l", &labels)).unwrap();
             assert_eq!(examples.len(), 2);
-            assert_eq!(examples[1].label, 9);
+            assert_eq!(examples[1].target, Target::Class(9));
             assert_eq!(
                 examples[1].input,
                 RawExample::Pixels(Pixels::new(1, 2, 1, vec![3, 4]).unwrap())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::{DataError, Example, RawExample};
+use crate::{DataError, Example, RawExample, Target};
 
 use super::{RawSplits, class_of, parts_of_path};
 
@@ -40,7 +40,7 @@ pub fn read_image_folder(folder: &Path, labels: &[String]) -> Result<RawSplits, 
         splits.entry(split).or_default().push(Example {
             id: relative,
             input: RawExample::Encoded(bytes),
-            label,
+            target: Target::Class(label),
         });
     }
     Ok(splits)

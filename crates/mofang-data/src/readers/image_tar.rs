@@ -6,7 +6,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use tar::Entry;
 
-use crate::{DataError, Example, RawExample};
+use crate::{DataError, Example, RawExample, Target};
 
 use super::{RawSplits, class_of, parts_of_path};
 
@@ -38,7 +38,7 @@ pub fn read_image_tar(file: &str, bytes: &[u8], labels: &[String]) -> Result<Raw
         splits.entry(split).or_default().push(Example {
             id: path.to_owned(),
             input: RawExample::Encoded(bytes),
-            label,
+            target: Target::Class(label),
         });
         Ok(())
     })?;
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(
             splits[&SplitName::Train]
                 .iter()
-                .map(|e| e.label)
+                .filter_map(|e| e.target.class())
                 .collect::<Vec<_>>(),
             [0, 2]
         );

@@ -22,7 +22,7 @@ pub use normalize::Normalize;
 pub use pad::Pad;
 pub use resize::{Filter, Resize};
 
-use crate::{DataError, Pixels, StepInfo};
+use crate::{DataError, Domain, Example, PipelineFiles, Pixels, StepInfo};
 
 /// `[channels, height, width]` as far as it is known.
 pub(crate) type PartialShape = [Option<usize>; 3];
@@ -95,6 +95,41 @@ impl Transform {
             Self::Normalize(_) => "normalize",
             Self::Pad(_) => "pad",
             Self::Resize(_) => "resize",
+        }
+    }
+
+    /// What it takes.
+    pub fn domain(&self) -> Domain {
+        match self {
+            Self::CenterCrop(_)
+            | Self::Convert(_)
+            | Self::Decode(_)
+            | Self::Invert(_)
+            | Self::Normalize(_)
+            | Self::Pad(_)
+            | Self::Resize(_) => Domain::Image,
+        }
+    }
+
+    /// Finds what it leaves to the data; files that it names from then on go into `files`.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the data may not tell what a step leaves to them"
+    )]
+    pub(crate) fn fit(
+        &mut self,
+        examples: &[Example],
+        files: &mut PipelineFiles,
+    ) -> Result<(), DataError> {
+        let _ = (examples, files);
+        match self {
+            Self::CenterCrop(_)
+            | Self::Convert(_)
+            | Self::Decode(_)
+            | Self::Invert(_)
+            | Self::Normalize(_)
+            | Self::Pad(_)
+            | Self::Resize(_) => Ok(()),
         }
     }
 

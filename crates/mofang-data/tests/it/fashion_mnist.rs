@@ -42,7 +42,7 @@ fn the_whole_dataset_is_pulled_read_and_batched() {
     assert!(dataset.cleaning.removed.len() < 100);
     // The first training image is an ankle boot, the first of the test images, too.
     let first = &dataset.split(SplitName::Test).unwrap().examples()[0];
-    assert_eq!(dataset.labels[first.label], "Ankle boot");
+    assert_eq!(dataset.labels[first.target.class().unwrap()], "Ankle boot");
 
     let pipeline = Pipeline::from_json(&json!({
         "transforms": [
@@ -68,7 +68,7 @@ fn the_whole_dataset_is_pulled_read_and_batched() {
     .unwrap();
     let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
     for batch in loader.epoch(0, 0) {
-        for value in batch.unwrap().images.data() {
+        for value in batch.unwrap().inputs.data() {
             sum += f64::from(*value);
             squares += f64::from(*value) * f64::from(*value);
             count += 1.0;

@@ -64,7 +64,7 @@ fn the_official_splits_are_read_and_prepared() {
         batches.unwrap()
     };
     let first = epoch(0);
-    assert_eq!(first[0].images.shape(), [64, 3, 64, 64]);
+    assert_eq!(first[0].inputs.shape(), [64, 3, 64, 64]);
     // The second epoch comes from the pixels that the first one kept.
     assert_eq!(first, epoch(1));
 }

@@ -41,10 +41,12 @@ fn resizing_and_cropping_are_those_of_pillow() {
     ] {
         let read = |path: String| RawExample::Encoded(fs::read(photos.join(path)).unwrap());
         let actual = whole
-            .to_pixels(&read(format!("{name}.{extension}")))
+            .picture(&read(format!("{name}.{extension}")))
+            .unwrap()
             .unwrap();
         let expected = reference
-            .to_pixels(&read(format!("crop224/{name}.png")))
+            .picture(&read(format!("crop224/{name}.png")))
+            .unwrap()
             .unwrap();
         assert_eq!(actual.data().len(), expected.data().len(), "{name}");
         let pairs = actual.data().iter().zip(expected.data());

@@ -133,7 +133,7 @@ fn a_wrong_option_is_named() {
                 classes: Some(9),
                 ..options()
             },
-            "not 9 classes",
+            "not 9 outputs",
         ),
         (
             ImportOptions {

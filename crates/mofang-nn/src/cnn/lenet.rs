@@ -46,7 +46,7 @@ impl Architecture for Lenet {
                 .conv2d(geometry, default, default)
                 .map(Layer::Conv2d)
         };
-        let conv1 = conv(spec.image_shape[0], 6, 2)?;
+        let conv1 = conv(spec.image_shape()?[0], 6, 2)?;
         let conv2 = conv(6, 16, 0)?;
         let pool = || function(Operation::MaxPool(Pooling::halving()));
         let features = vec![
@@ -59,12 +59,12 @@ impl Architecture for Lenet {
             ("flatten", function(Operation::Flatten)),
         ];
         let features = Sequence::named(features);
-        let [flat, ..] = features.output_shape(spec.image_shape)?;
+        let [flat, ..] = features.output_shape(spec.image_shape()?)?;
         let mut linear =
             |features_in, features_out| builder.linear(features_in, features_out, default, default);
         let fc1 = linear(flat, 120)?;
         let fc2 = linear(120, 84)?;
-        let fc3 = linear(84, spec.classes)?;
+        let fc3 = linear(84, spec.outputs)?;
         let body = features.followed_by(vec![
             ("fc1", fc1),
             ("relu3", function(Operation::Relu)),

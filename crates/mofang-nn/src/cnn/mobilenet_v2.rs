@@ -86,7 +86,7 @@ impl Architecture for MobilenetV2 {
         let mut channels = scaled(32, width);
         let first = Convolution {
             stride: [2; 2],
-            ..Convolution::same(spec.image_shape[0], channels, 3)
+            ..Convolution::same(spec.image_shape()?[0], channels, 3)
         };
         let mut features = vec![rectified(&mut builder, first)?];
         for (expansion, base, repetitions, first_stride) in STAGES {
@@ -110,7 +110,7 @@ impl Architecture for MobilenetV2 {
         let dropout = builder.dropout(config.dropout)?;
         let linear = builder.linear(
             last,
-            spec.classes,
+            spec.outputs,
             Initializer::Normal(0.01),
             Initializer::Constant(0.0),
         )?;

@@ -161,7 +161,7 @@ impl Plan {
     }
 
     fn build(&self, builder: &mut Builder<'_>, spec: &NetworkSpec) -> Result<Sequence, NnError> {
-        let image_channels = spec.image_shape[0];
+        let image_channels = spec.image_shape()?[0];
         let (first, mut width) = match self.family {
             Family::Cifar => (Convolution::same(image_channels, 16, 3), 16),
             Family::ImageNet => {
@@ -206,7 +206,7 @@ impl Plan {
             Family::Cifar => ("linear", self.initializer()),
             Family::ImageNet => ("fc", default),
         };
-        let linear = builder.linear(channels, spec.classes, initializer, default)?;
+        let linear = builder.linear(channels, spec.outputs, initializer, default)?;
         children.push((name, linear));
         Ok(Sequence::named(children))
     }

@@ -128,7 +128,7 @@ impl Architecture for SimpleCnn {
         self.check(&config)?;
         let mut builder = Builder::new(start, device);
         let mut layers = Vec::new();
-        let mut channels = spec.image_shape[0];
+        let mut channels = spec.image_shape()?[0];
         for block in &config.blocks {
             add_block(&mut builder, block, channels, &mut layers)?;
             channels = block.channels;
@@ -137,7 +137,7 @@ impl Architecture for SimpleCnn {
             layers.push(function(Operation::AdaptiveAveragePool([1, 1])));
         }
         let features = Sequence::numbered(layers);
-        let [channels, height, width] = features.output_shape(spec.image_shape)?;
+        let [channels, height, width] = features.output_shape(spec.image_shape()?)?;
         let mut size = channels * height * width;
 
         let mut layers = vec![function(Operation::Flatten)];
@@ -158,7 +158,7 @@ impl Architecture for SimpleCnn {
             layers.push(builder.dropout(config.dropout)?);
         }
         let default = Initializer::TorchDefault;
-        layers.push(builder.linear(size, spec.classes, default, default)?);
+        layers.push(builder.linear(size, spec.outputs, default, default)?);
         let body = Sequence::named(vec![
             ("features", Layer::Sequence(features)),
             ("classifier", Layer::Sequence(Sequence::numbered(layers))),

@@ -113,7 +113,7 @@ impl Architecture for Squeezenet {
             stride: [2; 2],
             padding: [0; 2],
             bias: true,
-            ..Convolution::same(spec.image_shape[0], width, kernel)
+            ..Convolution::same(spec.image_shape()?[0], width, kernel)
         };
         let he = Initializer::KaimingUniform;
         let first = builder.conv2d(first, he, Initializer::Constant(0.0))?;
@@ -132,7 +132,7 @@ impl Architecture for Squeezenet {
                 }
             });
         }
-        let last = biased(channels, spec.classes, 1);
+        let last = biased(channels, spec.outputs, 1);
         let dropout = builder.dropout(config.dropout)?;
         let last = builder.conv2d(last, Initializer::Normal(0.01), Initializer::Constant(0.0))?;
         let classifier = vec![

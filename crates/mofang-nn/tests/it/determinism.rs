@@ -6,7 +6,7 @@ use mofang_nn::{
     LoadReport, Network, NetworkSpec, Strictness, architectures, cpu_device, step_seed,
     tensor_from_burn, tensor_to_burn,
 };
-use mofang_types::ArchitectureSpec;
+use mofang_types::{ArchitectureSpec, ModelInput};
 use serde_json::json;
 
 use crate::golden::pattern;
@@ -17,8 +17,8 @@ fn spec(name: &str, config: serde_json::Value, image_shape: [usize; 3]) -> Netwo
             name: name.to_owned(),
             config,
         },
-        image_shape,
-        classes: 10,
+        input: ModelInput::image(image_shape),
+        outputs: 10,
     }
 }
 
@@ -32,7 +32,7 @@ fn with_dropout() -> NetworkSpec {
 }
 
 fn images(network: &Network, batch: usize) -> Tensor<4> {
-    let [channels, height, width] = network.spec().image_shape;
+    let [channels, height, width] = network.spec().image_shape().unwrap();
     let shape = vec![batch, channels, height, width];
     let values = pattern(shape.iter().product(), 0);
     let tensor = mofang_types::Tensor::new(shape, values).unwrap();

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use mofang_nn::{
     Network, NetworkSpec, ParameterInfo, cpu_device, tensor_from_burn, tensor_to_burn,
 };
+use mofang_types::ModelInput;
 use serde::Deserialize;
 
 const TOLERANCE: f64 = 1e-4;
@@ -107,8 +108,8 @@ fn check(golden: &str) {
     let golden: Golden = serde_json::from_str(golden).unwrap();
     let spec = NetworkSpec {
         architecture: golden.architecture,
-        image_shape: golden.image_shape,
-        classes: golden.classes,
+        input: ModelInput::image(golden.image_shape),
+        outputs: golden.classes,
     };
     let device = cpu_device().autodiff();
     let network = fill(Network::new(&spec, 1, &device).unwrap());
@@ -124,7 +125,7 @@ fn check(golden: &str) {
         .collect();
     assert_eq!(state, golden.state);
 
-    let [channels, height, width] = spec.image_shape;
+    let [channels, height, width] = spec.image_shape().unwrap();
     let images = || -> Tensor<4> {
         let shape = vec![BATCH, channels, height, width];
         let values = pattern(shape.iter().product(), golden.images);
@@ -132,7 +133,7 @@ fn check(golden: &str) {
     };
     let compare = |what: &str, logits: Tensor<2>, expected: &[f64]| {
         let logits = tensor_from_burn(logits).unwrap();
-        assert_eq!(logits.shape(), [BATCH, spec.classes]);
+        assert_eq!(logits.shape(), [BATCH, spec.outputs]);
         for (actual, expected) in logits.data().iter().zip(expected) {
             assert_near(what, f64::from(*actual), *expected, TOLERANCE);
         }
@@ -144,7 +145,7 @@ fn check(golden: &str) {
     let logits = network.forward_train(images(), 0);
     compare("training", logits.clone(), &golden.training_logits);
     let weights =
-        mofang_types::Tensor::new(vec![BATCH, spec.classes], pattern(BATCH * spec.classes, 1));
+        mofang_types::Tensor::new(vec![BATCH, spec.outputs], pattern(BATCH * spec.outputs, 1));
     let weights: Tensor<2> = tensor_to_burn(weights.unwrap(), &device).unwrap();
     let gradients = network
         .gradients(&(logits * weights).sum().backward())

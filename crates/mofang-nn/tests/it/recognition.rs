@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mofang_nn::{
     Network, NetworkSpec, StateDict, Strictness, WeightShapes, architectures, cpu_device,
 };
-use mofang_types::ArchitectureSpec;
+use mofang_types::{ArchitectureSpec, ModelInput};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -26,8 +26,8 @@ fn spec(name: &str, config: Value, image_shape: [usize; 3], classes: usize) -> N
             name: name.to_owned(),
             config,
         },
-        image_shape,
-        classes,
+        input: ModelInput::image(image_shape),
+        outputs: classes,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Hostile and mistaken inputs are errors, never panics.
 
 use mofang_nn::{Network, NetworkSpec, NnError, Strictness, architectures, cpu_device};
-use mofang_types::{ArchitectureSpec, Coded, ErrorCode};
+use mofang_types::{ArchitectureSpec, Coded, ErrorCode, ModelInput};
 use serde_json::{Value, json};
 
 fn build(name: &str, config: Value, image_shape: [usize; 3]) -> Result<Network, NnError> {
@@ -10,8 +10,8 @@ fn build(name: &str, config: Value, image_shape: [usize; 3]) -> Result<Network, 
             name: name.to_owned(),
             config,
         },
-        image_shape,
-        classes: 10,
+        input: ModelInput::image(image_shape),
+        outputs: 10,
     };
     Network::new(&spec, 1, &cpu_device())
 }

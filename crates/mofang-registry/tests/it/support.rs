@@ -52,6 +52,7 @@ pub(crate) fn draft(content: u8) -> PackageDraft {
                 config: serde_json::json!({}),
             },
             signature: ModelSignature::image_classifier([1, 8, 8], 10),
+            input: None,
             pipeline: serde_json::json!({ "transforms": [], "decoders": [] }),
             labels: (0..10).map(|digit| digit.to_string()).collect(),
             metrics: BTreeMap::from([("accuracy".to_owned(), f64::from(content) / 256.0)]),

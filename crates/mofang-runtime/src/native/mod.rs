@@ -1,8 +1,6 @@
 //! Our own architectures, with weights as safetensors, on burn.
 
-use mofang_nn::{
-    Network, NetworkSpec, Strictness, architectures, cpu_device, tensor_from_burn, tensor_to_burn,
-};
+use mofang_nn::{Network, NetworkSpec, Strictness, architectures, cpu_device};
 use mofang_types::{ModelSignature, Package, PackageManifest, Tensor, WEIGHTS_FILE};
 
 use crate::{LoadedModel, Runtime, RuntimeError};
@@ -53,25 +51,24 @@ fn spec_of(manifest: &PackageManifest) -> Result<NetworkSpec, RuntimeError> {
         reason: reason.to_owned(),
     };
     let signature = &manifest.signature;
-    let ([input], [output]) = (signature.inputs.as_slice(), signature.outputs.as_slice()) else {
+    let ([_], [output]) = (signature.inputs.as_slice(), signature.outputs.as_slice()) else {
         return Err(refused("a network has one input and one output"));
     };
-    let image_shape = input
-        .example_shape()
-        .and_then(|shape| <[usize; 3]>::try_from(shape).ok())
+    let input = manifest
+        .model_input()
         .ok_or_else(|| refused("its input is not [batch, channels, height, width]"))?;
-    let classes = output
+    let outputs = output
         .example_shape()
         .and_then(|shape| <[usize; 1]>::try_from(shape).ok())
-        .map(|[classes]| classes)
-        .ok_or_else(|| refused("its output is not [batch, classes]"))?;
-    if *signature != ModelSignature::image_classifier(image_shape, classes) {
-        return Err(refused("it is not that of an image classifier"));
+        .map(|[outputs]| outputs)
+        .ok_or_else(|| refused("its output is not [batch, outputs]"))?;
+    if *signature != ModelSignature::of(&input, manifest.task, outputs) {
+        return Err(refused("it is not that of its task"));
     }
     Ok(NetworkSpec {
         architecture: manifest.architecture.clone(),
-        image_shape,
-        classes,
+        input,
+        outputs,
     })
 }
 
@@ -88,12 +85,7 @@ impl LoadedModel for NativeModel {
         for input in &self.signature.inputs {
             input.check(batch.shape())?;
         }
-        let infer = || {
-            self.network.check_input(batch.shape())?;
-            let images = tensor_to_burn::<4>(batch.clone(), &cpu_device())?;
-            tensor_from_burn(self.network.forward(images))
-        };
-        infer().map_err(RuntimeError::Engine)
+        self.network.infer(batch).map_err(RuntimeError::Engine)
     }
 
     fn size_bytes(&self) -> u64 {

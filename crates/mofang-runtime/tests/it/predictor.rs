@@ -37,8 +37,9 @@ fn an_answer_is_transforms_network_and_decoders() {
         RawExample::Encoded(image().to_png().unwrap()),
         RawExample::Tensor(Tensor::new(shape(), batch.into_data()).unwrap()),
     ] {
-        let Prediction::ImageClassification { classes } =
-            predictor.predict(&example, Some(3)).unwrap();
+        let Prediction::Classes(classes) = predictor.predict(&example, Some(3)).unwrap() else {
+            panic!("no classes");
+        };
         assert_eq!(classes.len(), 3);
         for class in &classes {
             assert_eq!(class.label, LABELS[class.index]);
@@ -50,8 +51,9 @@ fn an_answer_is_transforms_network_and_decoders() {
         }
         assert!(classes.is_sorted_by(|a, b| a.probability >= b.probability));
         // Without a number of the caller's own, the pipeline's counts.
-        let Prediction::ImageClassification { classes } =
-            predictor.predict(&example, None).unwrap();
+        let Prediction::Classes(classes) = predictor.predict(&example, None).unwrap() else {
+            panic!("no classes");
+        };
         assert_eq!(classes.len(), 2);
     }
 }

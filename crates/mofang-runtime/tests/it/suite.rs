@@ -62,7 +62,9 @@ fn a_rows_answer_does_not_depend_on_its_batch() {
         let rows = together.unstack();
         assert_eq!(rows.len(), 5);
         for (input, row) in batch.unstack().into_iter().zip(rows) {
-            let alone = model.infer(&Tensor::stack(&[input]).unwrap()).unwrap();
+            let alone = model
+                .infer(&Tensor::stack([&input].into_iter()).unwrap())
+                .unwrap();
             assert_close(alone.data(), row.data(), 1e-5);
         }
     }

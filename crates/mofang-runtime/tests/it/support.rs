@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use mofang_nn::{Network, NetworkSpec, NnError, cpu_device};
 use mofang_types::{
-    ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelSignature, Package, PackageManifest,
-    Provenance, Task, WEIGHTS_FILE,
+    ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature, Package,
+    PackageManifest, Provenance, Task, WEIGHTS_FILE,
 };
 use serde_json::json;
 
@@ -22,8 +22,8 @@ pub(crate) fn network() -> Result<Network, NnError> {
             name: "simple_cnn".to_owned(),
             config: json!({ "blocks": [{ "channels": 4 }], "hidden": [8] }),
         },
-        image_shape: IMAGE_SHAPE,
-        classes: LABELS.len(),
+        input: ModelInput::image(IMAGE_SHAPE),
+        outputs: LABELS.len(),
     };
     Network::new(&spec, 7, &cpu_device())
 }
@@ -36,6 +36,7 @@ pub(crate) fn package() -> Result<Package, NnError> {
         task: Task::ImageClassification,
         architecture: network.spec().architecture.clone(),
         signature: ModelSignature::image_classifier(IMAGE_SHAPE, LABELS.len()),
+        input: None,
         pipeline: json!({
             "transforms": [
                 { "type": "convert", "color": "grayscale" },

@@ -63,7 +63,7 @@ fn take(shared: &Shared, state: &mut State) -> Vec<Entry> {
         };
         if batch
             .first()
-            .is_some_and(|first| first.input.shape() != entry.input.shape())
+            .is_some_and(|first| !fit_together(shared, &first.input, &entry.input))
         {
             state.entries.push_front(entry);
             break;
@@ -142,7 +142,7 @@ fn answer(entry: Entry, row: Vec<f32>, started: Duration, computed: Duration, ba
 fn infer(shared: &Shared, batch: &mut [Entry]) -> Result<Vec<Vec<f32>>, ServingError> {
     let count = batch.len();
     let output = catch_unwind(AssertUnwindSafe(|| {
-        let input = batch_tensor(batch).map_err(ServingError::refused)?;
+        let input = batch_tensor(shared, batch).map_err(ServingError::refused)?;
         shared.model.infer(&input).map_err(ServingError::Refused)
     }))
     .map_err(|panic| ServingError::Panicked {
@@ -165,23 +165,36 @@ fn infer(shared: &Shared, batch: &mut [Entry]) -> Result<Vec<Vec<f32>>, ServingE
     }
 }
 
+/// Whether two inputs can be in one batch: their shapes are the same, or differ in a first dimension
+/// that can be filled up. The longer one is at most twice as long, so that a batch is not mostly filling.
+fn fit_together(shared: &Shared, a: &Tensor, b: &Tensor) -> bool {
+    let (Some((a_length, a_rest)), Some((b_length, b_rest))) =
+        (a.shape().split_first(), b.shape().split_first())
+    else {
+        return a.shape() == b.shape();
+    };
+    a.shape() == b.shape()
+        || (shared.model.padding().is_some()
+            && a_rest == b_rest
+            && a_length.max(b_length) <= &(2 * a_length.min(b_length)))
+}
+
 /// `[d…] × n → [n, d…]`. An item alone is its own batch: its values are taken, not copied, because
 /// nothing is computed again after it.
-fn batch_tensor(batch: &mut [Entry]) -> Result<Tensor, mofang_types::TensorShapeError> {
-    let mut shape = vec![batch.len()];
+fn batch_tensor(
+    shared: &Shared,
+    batch: &mut [Entry],
+) -> Result<Tensor, mofang_types::TensorShapeError> {
     if let [alone] = batch {
         let input = std::mem::take(&mut alone.input);
-        shape.extend_from_slice(input.shape());
+        let shape = [[1].as_slice(), input.shape()].concat();
         return Tensor::new(shape, input.into_data());
     }
-    let mut data = Vec::with_capacity(batch.iter().map(|entry| entry.input.data().len()).sum());
-    if let Some(first) = batch.first() {
-        shape.extend_from_slice(first.input.shape());
+    let inputs = || batch.iter().map(|entry| &entry.input);
+    match shared.model.padding() {
+        Some(padding) => Tensor::stack_padded(inputs(), padding),
+        None => Tensor::stack(inputs()),
     }
-    for entry in batch.iter() {
-        data.extend_from_slice(entry.input.data());
-    }
-    Tensor::new(shape, data)
 }
 
 fn wrong_output(shared: &Shared, shape: &[usize]) -> ServingError {

@@ -27,7 +27,9 @@ fn tensor(value: f32) -> RawExample {
 }
 
 fn value(outcome: &PredictOutcome) -> f32 {
-    let Prediction::ImageClassification { classes } = &outcome.prediction;
+    let Prediction::Classes(classes) = &outcome.prediction else {
+        panic!("no classes");
+    };
     classes[0].probability
 }
 

@@ -163,7 +163,7 @@ mod tests {
                 batch: 4,
                 sums: EpochSums {
                     loss: 0.1 + 0.2,
-                    correct: 5,
+                    correct: Some(5),
                     examples: 6,
                 },
                 history: Vec::new(),

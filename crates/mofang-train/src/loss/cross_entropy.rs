@@ -1,20 +1,9 @@
 //! Cross-entropy of softmax with label smoothing: Szegedy et al. 2015, <https://arxiv.org/abs/1512.00567>, section 7.
-//!
-//! Loss, accuracy and the gradient by the logits are computed together on the host, from the one
-//! copy of the logits that the loop reads anyway; autodiff carries the gradient on from there.
 
+use mofang_data::Target;
+
+use super::BatchLoss;
 use crate::metrics::first_largest;
-
-/// The loss of a batch and what goes with it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct BatchLoss {
-    /// The mean over the batch.
-    pub(crate) loss: f64,
-    /// How many examples' largest logit is the true class.
-    pub(crate) correct: u64,
-    /// The gradient of the mean loss by each logit `[batch, classes]`.
-    pub(crate) gradient: Vec<f32>,
-}
 
 /// `torch.nn.CrossEntropyLoss` with its `label_smoothing`.
 #[derive(Debug, Clone, Copy)]
@@ -24,18 +13,19 @@ pub(crate) struct CrossEntropy {
 }
 
 impl CrossEntropy {
-    /// For logits `[batch, classes]`, row-major. A NaN among them makes the loss NaN.
+    /// For logits `[batch, classes]`, row-major. A NaN among them, or a target that is none of the
+    /// classes, makes the loss NaN.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "gradients are f32 like the logits"
     )]
-    pub(crate) fn of(self, logits: &[f32], labels: &[usize], classes: usize) -> BatchLoss {
-        let batch = labels.len().max(1) as f64;
+    pub(crate) fn of(self, logits: &[f32], targets: &[Target], classes: usize) -> BatchLoss {
+        let batch = targets.len().max(1) as f64;
         let spread = self.label_smoothing / classes.max(1) as f64;
         let mut gradient = Vec::with_capacity(logits.len());
         let mut exponentials = vec![0.0_f64; classes];
         let (mut loss, mut correct) = (0.0, 0);
-        for (row, label) in logits.chunks_exact(classes.max(1)).zip(labels) {
+        for (row, target) in logits.chunks_exact(classes.max(1)).zip(targets) {
             let largest = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
             let mut sum = 0.0;
             let mut shifted_sum = 0.0;
@@ -45,14 +35,15 @@ impl CrossEntropy {
                 sum += *exponential;
                 shifted_sum += shifted;
             }
-            let own = row
-                .get(*label)
+            let own = target
+                .class()
+                .and_then(|class| row.get(class))
                 .map_or(f64::NAN, |logit| f64::from(*logit) - largest);
             // -Σ target · ln p with ln p = shifted - ln sum and a target that sums to 1.
             loss += sum.ln() - (1.0 - self.label_smoothing) * own - spread * shifted_sum;
-            correct += u64::from(first_largest(row) == *label);
+            correct += u64::from(Some(first_largest(row)) == target.class());
             gradient.extend(exponentials.iter().enumerate().map(|(class, exponential)| {
-                let kept = if class == *label {
+                let kept = if Some(class) == target.class() {
                     1.0 - self.label_smoothing
                 } else {
                     0.0
@@ -62,7 +53,7 @@ impl CrossEntropy {
         }
         BatchLoss {
             loss: loss / batch,
-            correct,
+            correct: Some(correct),
             gradient,
         }
     }
@@ -83,14 +74,14 @@ mod tests {
             let result = CrossEntropy {
                 label_smoothing: smoothing,
             }
-            .of(&LOGITS, &[2, 1], 3);
+            .of(&LOGITS, &[2, 1].map(Target::Class), 3);
             assert!(
                 (result.loss - loss).abs() < 1e-7,
                 "{smoothing}: {}",
                 result.loss
             );
             assert_close(&result.gradient, &gradient, 1e-6);
-            assert_eq!(result.correct, 1);
+            assert_eq!(result.correct, Some(1));
         }
     }
 
@@ -127,12 +118,12 @@ mod tests {
         let loss = CrossEntropy {
             label_smoothing: 0.2,
         };
-        let whole = loss.of(&LOGITS, &[0, 2], 3);
+        let whole = loss.of(&LOGITS, &[0, 2].map(Target::Class), 3);
         for index in 0..LOGITS.len() {
             let moved = |by: f32| {
                 let mut logits = LOGITS;
                 logits[index] += by;
-                loss.of(&logits, &[0, 2], 3).loss
+                loss.of(&logits, &[0, 2].map(Target::Class), 3).loss
             };
             let slope = (moved(1e-2) - moved(-1e-2)) / 2e-2;
             assert!((slope - f64::from(whole.gradient[index])).abs() < 1e-4);
@@ -145,7 +136,9 @@ mod tests {
             label_smoothing: 0.0,
         };
         for wrong in [f32::NAN, f32::INFINITY] {
-            assert!(!loss.of(&[0.0, wrong], &[0], 2).loss.is_finite());
+            let targets = [Target::Class(0)];
+            assert!(!loss.of(&[0.0, wrong], &targets, 2).loss.is_finite());
         }
+        assert!(loss.of(&[0.0, 1.0], &[Target::Class(2)], 2).loss.is_nan());
     }
 }

@@ -1,5 +1,39 @@
 //! What training makes small.
 
 mod cross_entropy;
+mod squared_error;
 
-pub(crate) use cross_entropy::{BatchLoss, CrossEntropy};
+use mofang_data::Target;
+
+pub(crate) use cross_entropy::CrossEntropy;
+
+/// The loss of a batch and what goes with it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BatchLoss {
+    /// The mean over the batch.
+    pub(crate) loss: f64,
+    /// How many examples' largest logit is the true class, where there are classes.
+    pub(crate) correct: Option<u64>,
+    /// The gradient of the mean loss by each output `[batch, outputs]`.
+    pub(crate) gradient: Vec<f32>,
+}
+
+/// A loss. It is computed on the host together with its gradient, from the one copy of the outputs that
+/// the loop reads anyway; autodiff carries the gradient on from there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Loss {
+    /// For classes.
+    CrossEntropy(CrossEntropy),
+    /// For numbers.
+    SquaredError,
+}
+
+impl Loss {
+    /// For outputs `[batch, outputs]`, row-major. A NaN among them makes the loss NaN.
+    pub(crate) fn of(self, outputs: &[f32], targets: &[Target], width: usize) -> BatchLoss {
+        match self {
+            Self::CrossEntropy(loss) => loss.of(outputs, targets, width),
+            Self::SquaredError => squared_error::squared_error(outputs, targets, width),
+        }
+    }
+}

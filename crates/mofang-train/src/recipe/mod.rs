@@ -9,10 +9,12 @@ mod evaluate;
 mod locate;
 mod train;
 
-use mofang_data::{Augmentation, Pipeline};
+use mofang_data::{Augmentation, CompiledPipeline, Domain, Pipeline};
 use mofang_nn::architectures;
-use mofang_types::{ArchitectureSpec, ArtifactDigest, ModelName};
+use mofang_types::{ArchitectureSpec, ArtifactDigest, ModelInput, ModelName, Task};
 use serde::{Deserialize, Serialize};
+
+use crate::loss::{CrossEntropy, Loss};
 
 pub use data::DataSection;
 pub use error::RecipeError;
@@ -55,9 +57,22 @@ pub struct Recipe {
 pub struct ModelSection {
     /// The model that a version is published of.
     pub name: String,
+    /// What it does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub task: Task,
     /// A sentence or more for people.
     #[serde(default)]
     pub description: String,
+}
+
+/// Whether a task is the one that recipes without a task are for; it is not written, so that their
+/// digests stay.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_default(task: &Task) -> bool {
+    *task == Task::default()
 }
 
 /// The graph and where its weights begin.
@@ -125,18 +140,28 @@ impl Recipe {
         ArtifactDigest::of(&canonical)
     }
 
-    /// `[channels, height, width]` of an image, as the pipeline makes it.
+    /// What the transforms of a recipe make of an example.
     ///
     /// # Errors
-    /// When the pipeline leaves it open.
-    pub fn image_shape(&self) -> Result<[usize; 3], RecipeError> {
-        let compiled = self.pipeline.compile(&[])?;
-        compiled.output_shape().ok_or_else(|| {
+    /// When they leave it open.
+    pub fn input_of(pipeline: &CompiledPipeline) -> Result<ModelInput, RecipeError> {
+        pipeline.input().ok_or_else(|| {
             RecipeError::invalid(
                 "pipeline",
                 "it does not fix the shape of an image; add `convert` and `resize`",
             )
         })
+    }
+
+    /// What the run makes small.
+    pub(crate) fn loss(&self) -> Loss {
+        if self.model.task.is_classification() {
+            Loss::CrossEntropy(CrossEntropy {
+                label_smoothing: self.train.label_smoothing,
+            })
+        } else {
+            Loss::SquaredError
+        }
     }
 
     fn check(&self) -> Result<(), RecipeError> {
@@ -148,9 +173,24 @@ impl Recipe {
             .parse::<ModelName>()
             .map_err(|error| RecipeError::invalid("model", error.to_string()))?;
         self.data.split.check()?;
-        self.image_shape()?;
+        self.pipeline.check(self.model.task)?;
+        let domain = self.pipeline.domain()?;
+        if domain == Domain::Image {
+            // Nothing of it is left to the data.
+            Self::input_of(&self.pipeline.compile(&[])?)?;
+        }
         for augmentation in &self.augmentations {
             augmentation.check()?;
+            if augmentation.domain() != domain {
+                return Err(RecipeError::invalid(
+                    "augmentations",
+                    format!(
+                        "`{}` changes {}, and the pipeline takes {domain}",
+                        augmentation.name(),
+                        augmentation.domain()
+                    ),
+                ));
+            }
         }
         architectures::find(&self.architecture.name)?;
         self.train.check()?;
@@ -204,7 +244,8 @@ epochs = 2
     #[test]
     fn a_minimal_recipe_is_enough_and_its_digest_ignores_layout() {
         let recipe = Recipe::parse(MINIMAL).unwrap();
-        assert_eq!(recipe.image_shape().unwrap(), [1, 8, 8]);
+        let input = Recipe::input_of(&recipe.pipeline.compile(&[]).unwrap()).unwrap();
+        assert_eq!(input.image_shape(), Some([1, 8, 8]));
         let laid_out = Recipe::parse(&MINIMAL.replace("seed = 1", "seed   = 1 # one")).unwrap();
         assert_eq!(recipe.digest(), laid_out.digest());
         let defaults = MINIMAL.replace("[train.stop]", "[train.stop]\nmin_delta = 0.0");

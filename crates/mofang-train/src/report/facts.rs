@@ -28,12 +28,19 @@ pub(crate) struct RunFacts<'a> {
 
 impl RunFacts<'_> {
     /// The images of these examples of the test split, as the pipeline leaves them, as PNG.
-    pub(crate) fn images_of(&self, mistakes: &[Mistake]) -> Result<Vec<Vec<u8>>, TrainError> {
+    /// None where the examples are no images.
+    pub(crate) fn images_of(
+        &self,
+        mistakes: &[Mistake],
+    ) -> Result<Option<Vec<Vec<u8>>>, TrainError> {
         let split = self.dataset.split(SplitName::Test)?;
         mistakes
             .iter()
             .filter_map(|mistake| split.examples().get(mistake.index))
-            .map(|example| Ok(self.pipeline.to_pixels(&example.input)?.to_png()?))
+            .map(|example| {
+                let picture = self.pipeline.picture(&example.input)?;
+                Ok(picture.map(|pixels| pixels.to_png()).transpose()?)
+            })
             .collect()
     }
 }

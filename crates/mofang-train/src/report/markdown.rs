@@ -6,7 +6,7 @@ use mofang_data::SplitName;
 
 use super::facts::{RunFacts, reason_name};
 use crate::StopReason;
-use crate::evaluation::Evaluation;
+use crate::evaluation::{Evaluation, Mistake};
 use crate::gate::GateResult;
 
 /// The report as Markdown.
@@ -14,11 +14,12 @@ pub(super) fn write(
     facts: &RunFacts<'_>,
     reason: &StopReason,
     evaluation: Option<&Evaluation>,
+    has_pictures: bool,
     gate: &GateResult,
 ) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = write_all(&mut text, facts, reason, evaluation, gate);
+    let _ = write_all(&mut text, facts, reason, evaluation, has_pictures, gate);
     text
 }
 
@@ -27,6 +28,7 @@ fn write_all(
     facts: &RunFacts<'_>,
     reason: &StopReason,
     evaluation: Option<&Evaluation>,
+    has_pictures: bool,
     gate: &GateResult,
 ) -> std::fmt::Result {
     let recipe = facts.recipe;
@@ -50,7 +52,7 @@ fn write_all(
             writeln!(out)?;
         }
     }
-    write_evaluation(out, evaluation)?;
+    write_evaluation(out, evaluation, has_pictures)?;
     write_epochs(out, facts)?;
     write_data(out, facts)?;
     writeln!(out, "## How to repeat it\n")?;
@@ -67,7 +69,11 @@ fn write_all(
     writeln!(out, "| mofang | {} |", env!("CARGO_PKG_VERSION"))
 }
 
-fn write_evaluation(out: &mut String, evaluation: Option<&Evaluation>) -> std::fmt::Result {
+fn write_evaluation(
+    out: &mut String,
+    evaluation: Option<&Evaluation>,
+    has_pictures: bool,
+) -> std::fmt::Result {
     let Some(evaluation) = evaluation else {
         return writeln!(out, "The dataset has no test split; nothing was judged.\n");
     };
@@ -92,10 +98,33 @@ fn write_evaluation(out: &mut String, evaluation: Option<&Evaluation>) -> std::f
         )?;
     }
     writeln!(out, "\n![confusion matrix](confusion.svg)\n")?;
+    write_mistakes(out, &evaluation.most_confused, has_pictures)
+}
+
+/// The surest mistakes: as a picture of images, as a list of anything else.
+fn write_mistakes(out: &mut String, mistakes: &[Mistake], has_pictures: bool) -> std::fmt::Result {
+    if mistakes.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "The surest mistakes:\n")?;
+    if has_pictures {
+        return writeln!(out, "![most confused examples](most_confused.svg)\n");
+    }
     writeln!(
         out,
-        "The surest mistakes:\n\n![most confused examples](most_confused.svg)\n"
-    )
+        "| example | is | taken for | probability |\n| --- | --- | --- | ---: |"
+    )?;
+    for mistake in mistakes {
+        writeln!(
+            out,
+            "| {} | {} | {} | {:.4} |",
+            cell(&mistake.id),
+            cell(&mistake.label),
+            cell(&mistake.predicted),
+            mistake.probability
+        )?;
+    }
+    writeln!(out)
 }
 
 fn write_epochs(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
@@ -112,10 +141,12 @@ fn write_epochs(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
         };
         writeln!(
             out,
-            "| {} | {:.4} | {:.4} | {} | {} | {:.3e} | {:.1} |",
+            "| {} | {:.4} | {} | {} | {} | {:.3e} | {:.1} |",
             epoch.epoch,
             epoch.loss,
-            epoch.accuracy,
+            epoch
+                .accuracy
+                .map_or_else(|| "-".to_owned(), |accuracy| format!("{accuracy:.4}")),
             validation("log_loss"),
             validation("accuracy"),
             epoch.learning_rate,

@@ -21,7 +21,7 @@ use crate::{StopReason, TrainError};
 const REPORT_FORMAT_VERSION: u32 = 1;
 
 /// The files of a report: `report.json`, `report.md`, `loss.svg` and, where a test split was
-/// judged, `confusion.svg` and `most_confused.svg`.
+/// judged, `confusion.svg` and, of images, `most_confused.svg`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     files: BTreeMap<&'static str, Vec<u8>>,
@@ -35,11 +35,16 @@ impl Report {
         evaluation: Option<&Evaluation>,
         gate: &GateResult,
     ) -> Result<Self, TrainError> {
+        let mistakes = evaluation.map(|evaluation| evaluation.most_confused.as_slice());
+        let pictures = match mistakes {
+            Some(mistakes) => facts.images_of(mistakes)?,
+            None => None,
+        };
         let mut files = BTreeMap::from([
             ("report.json", facts::json(facts, reason, evaluation, gate)),
             (
                 "report.md",
-                markdown::write(facts, reason, evaluation, gate).into_bytes(),
+                markdown::write(facts, reason, evaluation, pictures.is_some(), gate).into_bytes(),
             ),
             (
                 "loss.svg",
@@ -50,9 +55,10 @@ impl Report {
             let labels = &facts.dataset.labels;
             let picture = confusion_picture::draw(&evaluation.confusion, labels);
             files.insert("confusion.svg", picture.into_bytes());
-            let images = facts.images_of(&evaluation.most_confused)?;
-            let picture = mistakes_picture::draw(&evaluation.most_confused, &images);
-            files.insert("most_confused.svg", picture.into_bytes());
+            if let Some(pictures) = &pictures {
+                let picture = mistakes_picture::draw(&evaluation.most_confused, pictures);
+                files.insert("most_confused.svg", picture.into_bytes());
+            }
         }
         Ok(Self { files })
     }

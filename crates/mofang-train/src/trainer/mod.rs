@@ -7,8 +7,8 @@ mod session;
 mod step;
 
 use burn::module::Module as _;
-use mofang_data::SplitName;
-use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device, tensor_from_burn, tensor_to_burn};
+use mofang_data::{CompiledPipeline, SplitName};
+use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
 use mofang_types::Tensor;
 
 pub use observer::{EpochProgress, NoObserver, TrainObserver, TrainStart};
@@ -58,7 +58,7 @@ fn finish(session: Session<'_>, reason: StopReason) -> Result<TrainOutcome, Trai
                 loader_threads: session.recipe.train.loader_threads,
             };
             let labels = &session.dataset.labels;
-            let infer = &mut |images: &Tensor| infer(&network, images);
+            let infer = &mut |batch: &Tensor| infer(&network, batch);
             Some(evaluate(
                 split,
                 &session.pipeline,
@@ -127,22 +127,18 @@ fn gate_of(
     GateResult::new(&evaluate.gate, test.unwrap_or(&nothing), target)
 }
 
-/// Logits of a network for prepared images.
-fn infer(network: &Network, images: &Tensor) -> Result<Tensor, InferFailure> {
-    let answer = || {
-        network.check_input(images.shape())?;
-        let device = network.device().unwrap_or_else(cpu_device);
-        let images = tensor_to_burn::<4>(images.clone(), &device)?;
-        tensor_from_burn(network.forward(images))
-    };
-    answer().map_err(|error| Box::new(error) as InferFailure)
+/// Outputs of a network for a prepared batch.
+fn infer(network: &Network, batch: &Tensor) -> Result<Tensor, InferFailure> {
+    network
+        .infer(batch)
+        .map_err(|error| Box::new(error) as InferFailure)
 }
 
 /// What a network is built from.
-fn network_spec(recipe: &Recipe, classes: usize) -> Result<NetworkSpec, TrainError> {
+fn network_spec(recipe: &Recipe, pipeline: &CompiledPipeline) -> Result<NetworkSpec, TrainError> {
     Ok(NetworkSpec {
         architecture: recipe.architecture.spec(),
-        image_shape: recipe.image_shape()?,
-        classes,
+        input: Recipe::input_of(pipeline)?,
+        outputs: pipeline.labels().len(),
     })
 }

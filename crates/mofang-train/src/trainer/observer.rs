@@ -71,6 +71,6 @@ pub struct EpochProgress {
     pub batches: usize,
     /// The mean loss of the epoch so far.
     pub mean_loss: f64,
-    /// The accuracy of the epoch so far.
-    pub accuracy: f64,
+    /// The accuracy of the epoch so far; none without classes.
+    pub accuracy: Option<f64>,
 }

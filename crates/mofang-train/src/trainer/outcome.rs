@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mofang_data::Pipeline;
+use mofang_data::FittedPipeline;
 use mofang_nn::NetworkSpec;
 use mofang_types::{
-    ArtifactDigest, MANIFEST_FORMAT_VERSION, ModelSignature, PackageManifest, Provenance, Task,
+    ArtifactDigest, MANIFEST_FORMAT_VERSION, ModelSignature, PackageManifest, Provenance,
     UnixMillis, WEIGHTS_FILE,
 };
 
@@ -53,8 +53,8 @@ pub struct TrainOutcome {
     pub report: Option<Report>,
     /// What the network is built from.
     pub network_spec: NetworkSpec,
-    /// The steps around it.
-    pub pipeline: Pipeline,
+    /// The steps around it, and the files that they name.
+    pub pipeline: FittedPipeline,
     /// The labels of the classes, by index.
     pub labels: Vec<String>,
     /// The epochs.
@@ -77,14 +77,17 @@ impl TrainOutcome {
     pub fn into_package(self) -> (PackageManifest, BTreeMap<String, Vec<u8>>) {
         let manifest = PackageManifest {
             format_version: MANIFEST_FORMAT_VERSION,
-            task: Task::ImageClassification,
+            task: self.recipe.model.task,
             architecture: self.network_spec.architecture,
-            signature: ModelSignature::image_classifier(
-                self.network_spec.image_shape,
-                self.network_spec.classes,
+            signature: ModelSignature::of(
+                &self.network_spec.input,
+                self.recipe.model.task,
+                self.network_spec.outputs,
             ),
+            // The signature tells all of an image.
+            input: Some(self.network_spec.input).filter(|input| input.image_shape().is_none()),
             // A pipeline is a list of plain values, which JSON always has a form for.
-            pipeline: serde_json::to_value(&self.pipeline).unwrap_or_default(),
+            pipeline: serde_json::to_value(&self.pipeline.pipeline).unwrap_or_default(),
             labels: self.labels,
             metrics: self
                 .evaluation
@@ -109,6 +112,7 @@ impl TrainOutcome {
                 self.recipe.text().as_bytes().to_vec(),
             ),
         ]);
+        files.extend(self.pipeline.files);
         for (name, bytes) in self.report.iter().flat_map(Report::files) {
             files.insert(format!("{REPORT_FOLDER}/{name}"), bytes.to_vec());
         }

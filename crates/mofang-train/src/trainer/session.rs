@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use burn::module::Module as _;
 use mofang_data::{
-    Batch, CompiledPipeline, DataError, DataLoader, Dataset, LoaderSettings, SplitName,
+    Batch, CompiledPipeline, DataError, DataLoader, Dataset, FittedPipeline, LoaderSettings,
+    SplitName,
 };
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
 use mofang_types::{Clock, Tensor};
@@ -24,7 +25,6 @@ use crate::early_stopping::{Best, EarlyStopping};
 use crate::evaluation::{self, EvaluateError, Evaluation};
 use crate::files::FileError;
 use crate::gate::GateResult;
-use crate::loss::CrossEntropy;
 use crate::lr_schedule::Span;
 use crate::metrics::{OutcomesError, compute_all, find_value};
 use crate::metrics_log::{MetricsLine, MetricsLog, StepRecord, read_losses};
@@ -46,6 +46,8 @@ pub(super) struct Session<'a> {
     pub(super) recipe: Recipe,
     pub(super) dataset: Arc<Dataset>,
     pub(super) pipeline: Arc<CompiledPipeline>,
+    /// The recipe's pipeline, with what the training split has told.
+    fitted: FittedPipeline,
     pub(super) spec: NetworkSpec,
     pub(super) run_dir: PathBuf,
     pub(super) network: Network,
@@ -77,8 +79,12 @@ impl<'a> Session<'a> {
             stop,
             observer,
         } = request;
-        let spec = network_spec(&recipe, dataset.labels.len())?;
-        let pipeline = Arc::new(recipe.pipeline.compile(&dataset.labels)?);
+        let fitted = recipe.pipeline.fit(dataset.split(SplitName::Train)?)?;
+        let pipeline = fitted
+            .pipeline
+            .compile_with(&dataset.labels, &fitted.files)?;
+        let spec = network_spec(&recipe, &pipeline)?;
+        let pipeline = Arc::new(pipeline);
         let (loader, validation) = loaders(&recipe, &dataset, &pipeline)?;
         if validation.is_none() && recipe.train.needs_validation() {
             return Err(TrainError::NoValidation(dataset.name.clone()));
@@ -138,6 +144,7 @@ impl<'a> Session<'a> {
             recipe,
             dataset,
             pipeline,
+            fitted,
             spec,
             run_dir,
             network,
@@ -194,7 +201,7 @@ impl<'a> Session<'a> {
     }
 
     fn step(&mut self, batch: Batch) -> Result<(), TrainError> {
-        let examples = batch.labels.len() as u64;
+        let examples = batch.targets.len() as u64;
         let train = &self.recipe.train;
         self.learning_rate =
             train.optimizer.learning_rate() * train.schedule.factor(self.state.step, self.span);
@@ -203,9 +210,7 @@ impl<'a> Session<'a> {
             step: self.state.step,
             learning_rate: self.learning_rate,
             clip_norm: train.clip_norm,
-            loss: CrossEntropy {
-                label_smoothing: train.label_smoothing,
-            },
+            loss: self.recipe.loss(),
         };
         let result = step::take(self.network.clone(), self.optimizer.as_mut(), batch, input)?;
         let (loss, gradient_norm) = match result {
@@ -222,13 +227,15 @@ impl<'a> Session<'a> {
         self.state.step += 1;
         self.state.batch += 1;
         self.state.sums.loss += loss.loss * examples as f64;
-        self.state.sums.correct += loss.correct;
+        self.state.sums.add_correct(loss.correct);
         self.state.sums.examples += examples;
         let record = StepRecord {
             step: self.state.step,
             epoch: self.state.epoch + 1,
             loss: loss.loss,
-            accuracy: loss.correct as f64 / examples.max(1) as f64,
+            accuracy: loss
+                .correct
+                .map(|correct| correct as f64 / examples.max(1) as f64),
             learning_rate: self.learning_rate,
             gradient_norm,
         };
@@ -321,7 +328,7 @@ impl<'a> Session<'a> {
             self.observer.evaluating(SplitName::Validation, split.len());
         }
         let network = self.network.valid();
-        let answer = &mut |images: &Tensor| infer(&network, images);
+        let answer = &mut |batch: &Tensor| infer(&network, batch);
         match evaluation::collect(loader, answer, self.dataset.labels.len()) {
             Ok(outcomes) => Ok(compute_all(&outcomes)),
             Err(EvaluateError::Outcomes(OutcomesError::NotFinite { .. })) => {
@@ -405,7 +412,7 @@ impl<'a> Session<'a> {
             gate,
             report,
             network_spec: self.spec,
-            pipeline: self.recipe.pipeline.clone(),
+            pipeline: self.fitted,
             labels: self.dataset.labels.clone(),
             history: self.state.history,
             steps: self.state.step,

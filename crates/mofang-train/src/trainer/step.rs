@@ -5,7 +5,7 @@ use mofang_kernels::optimizer::sum_of_squares;
 use mofang_nn::{Network, NnError, step_seed, tensor_from_burn, tensor_to_burn};
 use mofang_types::Tensor;
 
-use crate::loss::{BatchLoss, CrossEntropy};
+use crate::loss::{BatchLoss, Loss};
 use crate::optimizer::{Optimizer, StepSettings};
 
 /// The numbers that a step goes by.
@@ -16,7 +16,7 @@ pub(super) struct StepInput {
     pub(super) step: u64,
     pub(super) learning_rate: f64,
     pub(super) clip_norm: Option<f64>,
-    pub(super) loss: CrossEntropy,
+    pub(super) loss: Loss,
 }
 
 /// What came of a step.
@@ -43,17 +43,17 @@ pub(super) fn take(
             "it has no parameters to train".to_owned(),
         ));
     };
-    let images = tensor_to_burn::<4>(batch.images, &device)?;
-    let logits = network.forward_train(images, step_seed(input.seed, input.step));
-    let [examples, classes] = logits.dims();
+    let inputs = network.input(batch.inputs, &device)?;
+    let logits = network.forward_train(inputs, step_seed(input.seed, input.step));
+    let [rows, outputs] = logits.dims();
     let values = tensor_from_burn(logits.clone().without_autodiff())?;
-    let mut loss = input.loss.of(values.data(), &batch.labels, classes);
+    let mut loss = input.loss.of(values.data(), &batch.targets, outputs);
     if !loss.loss.is_finite() {
         return Ok(StepResult::NotFinite("the loss"));
     }
-    // The derivative of Σ logits · g by the logits is g: autodiff goes on from the gradient that
+    // The derivative of Σ outputs · g by the outputs is g: autodiff goes on from the gradient that
     // the loss has computed, and the loss itself never has to be a tensor.
-    let slope = Tensor::new(vec![examples, classes], std::mem::take(&mut loss.gradient))?;
+    let slope = Tensor::new(vec![rows, outputs], std::mem::take(&mut loss.gradient))?;
     let slope = tensor_to_burn::<2>(slope, &device)?;
     let gradients = network.gradients(&(logits * slope).sum().backward())?;
     // In double precision and in the order of names, so that it is the same on every run.

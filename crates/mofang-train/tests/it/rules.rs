@@ -207,8 +207,8 @@ fn a_run_leaves_its_trace_its_report_and_a_package() {
     assert_eq!(manifest.provenance.dataset_digests.len(), 3);
     let pipeline = mofang_data::Pipeline::from_json(&manifest.pipeline).unwrap();
     assert_eq!(
-        pipeline.compile(&manifest.labels).unwrap().output_shape(),
-        Some([1, 8, 8])
+        pipeline.compile(&manifest.labels).unwrap().input(),
+        Some(mofang_types::ModelInput::image([1, 8, 8]))
     );
 }
 

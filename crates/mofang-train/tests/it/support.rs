@@ -92,7 +92,7 @@ fn split(count: usize, seed: u64) -> Arc<Split> {
             Example {
                 id: format!("{seed}/{index}"),
                 input: RawExample::Pixels(Pixels::new(8, 8, 1, data).unwrap()),
-                label,
+                target: mofang_data::Target::Class(label),
             }
         })
         .collect();

@@ -9,10 +9,7 @@ use mofang_data::{RawExample, SplitReference};
 use mofang_http::PageView;
 use mofang_http::view::{DatasetsView, PredictView};
 use mofang_registry::VersionDiff;
-use mofang_types::{
-    AliasName, ArtifactDigest, ClassProbability, ErrorCode, ModelName, ModelReference, Prediction,
-    Selector,
-};
+use mofang_types::{AliasName, ArtifactDigest, ErrorCode, ModelName, ModelReference, Selector};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use ureq::http::{Method, Request};
@@ -369,27 +366,20 @@ impl Inference for Remote {
         let body = match example {
             RawExample::Encoded(image) => Body::Bytes(media_type(&image).into(), image),
             RawExample::Pixels(pixels) => Body::Bytes("image/png".into(), pixels.to_png().coded()?),
+            RawExample::Row(row) => Body::Json(json!({ "row": row.to_json() })),
             RawExample::Tensor(tensor) => {
                 Body::Json(json!({ "shape": tensor.shape(), "data": tensor.data() }))
             }
+            RawExample::Text(text) => Body::Json(json!({ "text": text })),
         };
         let answer: PredictView = read(self.send(Method::POST, &path, body)?, &path)?;
         let first = answer.predictions.into_iter().next().unwrap_or_default();
         if let Some(error) = first.error {
             return Err(Failure::bad_input(error.detail).into());
         }
-        let classes = first
-            .classes
-            .unwrap_or_default()
-            .into_iter()
-            .map(|class| ClassProbability {
-                label: class.label,
-                index: class.index,
-                probability: class.probability,
-            });
-        let prediction = Prediction::ImageClassification {
-            classes: classes.collect(),
-        };
+        let prediction = first
+            .into_prediction()
+            .with_context(|| format!("{path} answered without a prediction"))?;
         Ok(Predicted {
             model: answer.model,
             version: answer.version,

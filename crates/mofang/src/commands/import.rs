@@ -39,9 +39,9 @@ pub(crate) struct ImportArgs {
     /// The number of classes, when neither the file nor --labels tells it
     #[arg(long, value_name = "N")]
     classes: Option<usize>,
-    /// What the model does; image-classification is the one thing so far
-    #[arg(long, value_parser = ["image-classification"])]
-    task: Option<String>,
+    /// What the model does, such as image-classification
+    #[arg(long, value_name = "TASK")]
+    task: Option<Task>,
     /// How images are prepared
     #[arg(long, value_parser = Preset::ALL.map(|(name, _)| name))]
     preset: Option<String>,
@@ -131,7 +131,7 @@ fn warn(context: &Context, warnings: &[String]) {
 
 fn options(args: &ImportArgs) -> anyhow::Result<ImportOptions> {
     let options = ImportOptions {
-        task: args.task.as_ref().map(|_| Task::ImageClassification),
+        task: args.task,
         architecture: args.architecture.clone(),
         architecture_config: args
             .architecture_config

@@ -23,11 +23,17 @@ use crate::shape::Shape;
 pub(crate) struct PredictArgs {
     /// The version: digits (the latest), digits@2, digits@production
     model: ModelReference,
-    /// Images: files, patterns such as 'images/*.png', directories, or - for stdin
-    #[arg(required_unless_present = "random", value_name = "INPUT")]
+    /// Files, patterns such as 'images/*.png', directories, or - for stdin
+    #[arg(required_unless_present_any = ["random", "row", "text"], value_name = "INPUT")]
     inputs: Vec<String>,
+    /// Ask about a text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    text: Vec<String>,
+    /// Ask about a row of a table, as a JSON object of its columns; may be given several times
+    #[arg(long, value_name = "JSON")]
+    row: Vec<String>,
     /// Ask about random numbers in place of an image, as the model takes them: 1x3x224x224
-    #[arg(long, value_name = "SHAPE", conflicts_with = "inputs")]
+    #[arg(long, value_name = "SHAPE", conflicts_with_all = ["inputs", "row", "text"])]
     random: Option<Shape>,
     /// What makes the random numbers others
     #[arg(long, value_name = "N", default_value_t = 0, requires = "random")]
@@ -60,13 +66,13 @@ enum Form {
 
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &PredictArgs) -> anyhow::Result<()> {
-    let inputs = match &args.random {
-        Some(shape) => vec![Input::Random {
-            shape: shape.clone(),
-            seed: args.seed,
-        }],
-        None => expand(&args.inputs)?,
-    };
+    let mut inputs = expand(&args.inputs)?;
+    inputs.extend(args.text.iter().cloned().map(Input::Text));
+    inputs.extend(args.row.iter().cloned().map(Input::Row));
+    inputs.extend(args.random.iter().map(|shape| Input::Random {
+        shape: shape.clone(),
+        seed: args.seed,
+    }));
     let backend = context.backend()?;
     let form = form(context, args)?;
     let mut writer = Writer::new(context, args, form, inputs.len() > 1)?;
@@ -210,43 +216,37 @@ impl<'a> Writer<'a> {
             String::new()
         };
         let mut text = format!("{prefix}{}\n", predicted.prediction.summary());
-        let Prediction::ImageClassification { classes } = &predicted.prediction;
-        for class in classes.iter().skip(1) {
-            let _ = writeln!(
-                text,
-                "  {} ({:.1} %)",
-                class.label,
-                class.probability * 100.0
-            );
+        if let Prediction::Classes(classes) = &predicted.prediction {
+            for class in classes.iter().skip(1) {
+                let _ = writeln!(
+                    text,
+                    "  {} ({:.1} %)",
+                    class.label,
+                    class.probability * 100.0
+                );
+            }
         }
         text.into_bytes()
     }
 
-    /// One row per class: input, rank, label, probability.
+    /// One row per class with its probability, per number, or per element of a vector.
     fn csv(&mut self, line: &ResultLine) -> anyhow::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         if !self.has_header {
             self.has_header = true;
             writer.write_record([
-                "input",
-                "model",
-                "version",
-                "rank",
-                "label",
-                "probability",
-                "error",
+                "input", "model", "version", "rank", "label", "value", "error",
             ])?;
         }
         if let Some(predicted) = &line.predicted {
-            let Prediction::ImageClassification { classes } = &predicted.prediction;
-            for (index, class) in classes.iter().enumerate() {
+            for (index, (name, value)) in values(&predicted.prediction).into_iter().enumerate() {
                 writer.write_record([
                     line.input.as_str(),
                     predicted.model.as_str(),
                     &predicted.version.to_string(),
                     &(index + 1).to_string(),
-                    class.label.as_str(),
-                    &class.probability.to_string(),
+                    name.as_str(),
+                    &value,
                     "",
                 ])?;
             }
@@ -267,5 +267,24 @@ impl<'a> Writer<'a> {
             .output
             .note(&format!("results are in {}", path.display()));
         Ok(())
+    }
+}
+
+/// The label and the value of each part of an answer.
+fn values(prediction: &Prediction) -> Vec<(String, String)> {
+    match prediction {
+        Prediction::Classes(classes) => classes
+            .iter()
+            .map(|class| (class.label.clone(), class.probability.to_string()))
+            .collect(),
+        Prediction::Embedding(values) => values
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (index.to_string(), value.to_string()))
+            .collect(),
+        Prediction::Numbers(numbers) => numbers
+            .iter()
+            .map(|number| (number.name.clone(), number.value.to_string()))
+            .collect(),
     }
 }

@@ -290,19 +290,21 @@ fn test_image(local: &Local) -> anyhow::Result<(Vec<u8>, String)> {
     let example = split
         .examples()
         .iter()
-        .find(|example| is_wanted(example.label))
+        .find(|example| example.target.class().is_some_and(is_wanted))
         .or_else(|| split.examples().first())
         .context("the test split is empty")?;
     let image = match &example.input {
         RawExample::Pixels(pixels) => pixels.to_png().coded()?,
         RawExample::Encoded(bytes) => bytes.clone(),
-        RawExample::Tensor(_) => anyhow::bail!("the test split has no images"),
+        RawExample::Row(_) | RawExample::Tensor(_) | RawExample::Text(_) => {
+            anyhow::bail!("the test split has no images")
+        }
     };
     Ok((
         image,
         dataset
             .labels
-            .get(example.label)
+            .get(example.target.class().unwrap_or(usize::MAX))
             .cloned()
             .unwrap_or_default(),
     ))

@@ -85,7 +85,7 @@ fn results_go_into_files_by_their_ending() {
     let mut rows = table.lines();
     assert_eq!(
         rows.next(),
-        Some("input,model,version,rank,label,probability,error")
+        Some("input,model,version,rank,label,value,error")
     );
     // Three classes for each good image and a row for the broken one.
     assert_eq!(rows.count(), 7, "{table}");

@@ -108,6 +108,7 @@ impl TensorConfig {
             name: spec.name.clone(),
             data_type: match spec.dtype {
                 DType::F32 => "TYPE_FP32",
+                DType::I64 => "TYPE_INT64",
             },
             dims: spec.shape.iter().skip(1).map(size).collect(),
         }

@@ -57,6 +57,7 @@ impl From<DType> for Datatype {
     fn from(dtype: DType) -> Self {
         match dtype {
             DType::F32 => Self::Fp32,
+            DType::I64 => Self::Int64,
         }
     }
 }

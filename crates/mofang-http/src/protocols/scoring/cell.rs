@@ -153,15 +153,12 @@ mod tests {
 
     #[test]
     fn a_flat_tensor_takes_the_models_shape() {
-        let shape_of = |shape: Vec<usize>, count: usize| match tensor(
-            shape,
-            vec![0.0; count],
-            Some(&[1, 2, 2]),
-        )
-        .unwrap()
-        {
-            RawExample::Tensor(tensor) => tensor.shape().to_vec(),
-            RawExample::Encoded(_) | RawExample::Pixels(_) => Vec::new(),
+        let shape_of = |shape: Vec<usize>, count: usize| {
+            let example = tensor(shape, vec![0.0; count], Some(&[1, 2, 2])).unwrap();
+            let RawExample::Tensor(tensor) = example else {
+                panic!("no tensor");
+            };
+            tensor.shape().to_vec()
         };
         assert_eq!(shape_of(vec![4], 4), [1, 2, 2]);
         assert_eq!(shape_of(vec![3], 3), [3]);

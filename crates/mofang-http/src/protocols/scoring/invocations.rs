@@ -35,7 +35,8 @@ pub(crate) struct InvocationsQuery {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ScoringResponse)]
 pub(crate) struct Predictions {
-    /// The label of each example; with `top_k`, its classes.
+    /// The label of each example, or, with `top_k`, its classes; the number of a regression; the
+    /// vector of an embedding.
     #[schema(value_type = Vec<Object>)]
     predictions: Vec<Scored>,
 }
@@ -45,6 +46,8 @@ pub(crate) struct Predictions {
 enum Scored {
     Label(String),
     Classes(Vec<ScoredClass>),
+    Embedding(Vec<f32>),
+    Number(f64),
 }
 
 /// A class with its probability.
@@ -150,7 +153,14 @@ fn model(
 }
 
 fn scored(outcome: PredictOutcome, with_classes: bool) -> Scored {
-    let Prediction::ImageClassification { classes } = outcome.prediction;
+    let classes = match outcome.prediction {
+        Prediction::Classes(classes) => classes,
+        Prediction::Embedding(values) => return Scored::Embedding(values),
+        Prediction::Numbers(numbers) => {
+            let first = numbers.first();
+            return Scored::Number(first.map_or(f64::NAN, |number| number.value));
+        }
+    };
     if with_classes {
         return Scored::Classes(
             classes

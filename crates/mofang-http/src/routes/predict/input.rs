@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use mofang_data::RawExample;
+use mofang_data::{RawExample, Row};
 use mofang_types::{DType, ErrorCode, Tensor};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -35,56 +35,82 @@ impl Inputs {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PredictBody {
     /// The inputs, each one example without a batch dimension.
-    inputs: Vec<TensorBody>,
+    inputs: Vec<InputBody>,
     /// How many classes each answer has; the package's own number when absent.
     #[serde(default)]
     top_k: Option<usize>,
 }
 
-/// One example, prepared as the model takes it.
+/// One example: a text, a row of a table, or a tensor prepared as the model takes it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TensorBody {
+pub(crate) struct InputBody {
+    /// A text, for a model of texts.
+    #[serde(default)]
+    #[schema(example = "my card has not arrived")]
+    text: Option<String>,
+    /// A row of a table, for a model of tables: a number, a text, true, false or null for each column.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    row: Option<serde_json::Map<String, serde_json::Value>>,
     /// The sizes of the dimensions; may be absent when `data` is nested.
     #[serde(default)]
     #[schema(example = json!([1, 8, 8]))]
     shape: Option<Vec<usize>>,
-    /// `f32`, the one element type there is.
+    /// The element type; `i64` for whole numbers, which have to be below 2^24.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "f32")]
     dtype: Option<DType>,
     /// The values in row-major order, flat or nested by dimension.
-    #[schema(value_type = Vec<f32>)]
-    data: Nested,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<f32>>)]
+    data: Option<Nested>,
 }
 
-impl TensorBody {
+impl InputBody {
     fn into_example(self) -> Result<RawExample, ApiError> {
-        match self.dtype {
-            None | Some(DType::F32) => {}
+        let of_tensor = self.shape.is_some() || self.dtype.is_some() || self.data.is_some();
+        match (self.text, self.row, self.data) {
+            (Some(text), None, None) if !of_tensor => Ok(RawExample::Text(text)),
+            (None, Some(row), None) if !of_tensor => Ok(RawExample::Row(Row::from_json(&row)?)),
+            (None, None, Some(data)) => tensor_of(self.shape, self.dtype, data),
+            _ => Err(ApiError::invalid(
+                "an input is one of `text`, `row` and `data`, the last one perhaps with `shape` and `dtype`",
+            )),
         }
-        let Nested {
-            shape,
-            values,
-            facts,
-        } = self.data;
-        if facts.has_booleans {
-            return Err(ApiError::invalid(
-                "true or false stands in the data where a number has to",
-            ));
-        }
-        let is_flat = shape.len() == 1;
-        let shape = match self.shape {
-            Some(declared) if is_flat || declared == shape => declared,
-            Some(declared) => {
-                return Err(ApiError::invalid(format!(
-                    "the data are nested as {shape:?}, which is not the shape {declared:?}"
-                )));
-            }
-            None => shape,
-        };
-        Ok(RawExample::Tensor(Tensor::new(shape, values)?))
     }
+}
+
+/// The tensor that a caller has prepared.
+fn tensor_of(
+    declared: Option<Vec<usize>>,
+    dtype: Option<DType>,
+    data: Nested,
+) -> Result<RawExample, ApiError> {
+    match dtype {
+        None | Some(DType::F32 | DType::I64) => {}
+    }
+    let Nested {
+        shape,
+        values,
+        facts,
+    } = data;
+    if facts.has_booleans {
+        return Err(ApiError::invalid(
+            "true or false stands in the data where a number has to",
+        ));
+    }
+    let is_flat = shape.len() == 1;
+    let shape = match declared {
+        Some(declared) if is_flat || declared == shape => declared,
+        Some(declared) => {
+            return Err(ApiError::invalid(format!(
+                "the data are nested as {shape:?}, which is not the shape {declared:?}"
+            )));
+        }
+        None => shape,
+    };
+    Ok(RawExample::Tensor(Tensor::new(shape, values)?))
 }
 
 /// Reads a body by its media type. `example_shape` is what raw bytes are taken for.
@@ -99,6 +125,7 @@ pub(super) async fn read_inputs(
         Some("image/png" | "image/jpeg" | "image/bmp") => {
             Inputs::one(RawExample::Encoded(body.to_vec()))
         }
+        Some("text/plain") => Inputs::one(RawExample::Encoded(body.to_vec())),
         Some("application/octet-stream") => {
             Inputs::one(RawExample::Tensor(read_raw(&body, example_shape().await?)?))
         }
@@ -106,7 +133,7 @@ pub(super) async fn read_inputs(
         _ => {
             return Err(ApiError::new(
                 ErrorCode::UnsupportedMediaType,
-                "the body has to be application/json, image/png, image/jpeg, image/bmp, \
+                "the body has to be application/json, text/plain, image/png, image/jpeg, image/bmp, \
                  multipart/form-data or application/octet-stream",
             ));
         }
@@ -127,15 +154,21 @@ fn read_json(body: &[u8]) -> Result<Inputs, ApiError> {
         #[serde(default)]
         inputs: Option<serde::de::IgnoredAny>,
     }
+    // A list would be taken for an object whose fields come in order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::invalid(
+            "the body is a list; send an object with `inputs`, or a single input",
+        ));
+    }
     let form: Form = parse_json(body)?;
     let (inputs, top_k) = if form.inputs.is_some() {
         let body: PredictBody = parse_json(body)?;
         (body.inputs, body.top_k)
     } else {
-        (vec![parse_json::<TensorBody>(body)?], None)
+        (vec![parse_json::<InputBody>(body)?], None)
     };
     Ok(Inputs {
-        examples: inputs.into_iter().map(TensorBody::into_example).collect(),
+        examples: inputs.into_iter().map(InputBody::into_example).collect(),
         top_k,
     })
 }
@@ -201,13 +234,20 @@ mod tests {
             read_json(br#"{"inputs": [{"data": [[1]]}, {"data": [[2]]}], "top_k": 2}"#).unwrap();
         assert_eq!((several.examples.len(), several.top_k), (2, Some(2)));
         for text in [
-            r#"{"inputs": [{"dtype": "i64", "data": [1]}]}"#,
+            r#"{"inputs": [{"dtype": "f16", "data": [1]}]}"#,
             r#"{"inputs": 3}"#,
             r#"{"input": []}"#,
             "[]",
         ] {
             assert!(read_json(text.as_bytes()).is_err(), "{text} was accepted");
         }
+        let texts = read_json(
+            br#"{"inputs": [{"text": "a"}, {"row": {"b": null}}, {"text": "a", "row": {}}, {}]}"#,
+        );
+        let texts = texts.unwrap().examples;
+        assert!(matches!(&texts[0], Ok(RawExample::Text(text)) if text == "a"));
+        assert!(matches!(&texts[1], Ok(RawExample::Row(_))));
+        assert!(texts[2].is_err() && texts[3].is_err());
         let mixed =
             read_json(br#"{"inputs": [{"data": [[1]]}, {"shape": [3], "data": [1]}]}"#).unwrap();
         assert!(mixed.examples[0].is_ok() && mixed.examples[1].is_err());

@@ -1,7 +1,7 @@
 //! How predictions are shown.
 
 use mofang_serving::PredictOutcome;
-use mofang_types::Prediction;
+use mofang_types::{ClassProbability, NamedNumber, Prediction};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,12 +20,18 @@ pub struct PredictView {
     pub predictions: Vec<PredictionView>,
 }
 
-/// The answer to one input: classes, or an error.
+/// The answer to one input: classes, numbers or an embedding, as the model's task is; or an error.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct PredictionView {
-    /// The most probable classes, most probable first; absent when the input failed.
+    /// The most probable classes, most probable first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<ClassView>>,
+    /// The numbers, in the order of the model's outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<Vec<NumberView>>,
+    /// The vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<Vec<f32>>,
     /// Where the time went; absent when the input failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<TimingView>,
@@ -45,6 +51,16 @@ pub struct ClassView {
     /// The probability, 0 to 1.
     #[schema(example = 0.993)]
     pub probability: f32,
+}
+
+/// A number with what it measures.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NumberView {
+    /// What it measures: the column that was learned.
+    #[schema(example = "count")]
+    pub name: String,
+    /// The number, in the units of that column.
+    pub value: f64,
 }
 
 /// Where the time of an answer went.
@@ -94,23 +110,55 @@ impl PredictView {
 
 impl From<PredictOutcome> for PredictionView {
     fn from(outcome: PredictOutcome) -> Self {
-        let Prediction::ImageClassification { classes } = outcome.prediction;
-        Self {
-            classes: Some(
-                classes
-                    .into_iter()
-                    .map(|class| ClassView {
-                        label: class.label,
-                        index: class.index,
-                        probability: class.probability,
-                    })
-                    .collect(),
-            ),
+        let mut view = Self {
             timing: Some(TimingView {
                 queue_ms: outcome.queue_ms,
                 infer_ms: outcome.infer_ms,
             }),
-            error: None,
+            ..Self::default()
+        };
+        match outcome.prediction {
+            Prediction::Classes(classes) => {
+                let classes = classes.into_iter().map(|class| ClassView {
+                    label: class.label,
+                    index: class.index,
+                    probability: class.probability,
+                });
+                view.classes = Some(classes.collect());
+            }
+            Prediction::Embedding(values) => view.embedding = Some(values),
+            Prediction::Numbers(numbers) => {
+                let numbers = numbers.into_iter().map(|number| NumberView {
+                    name: number.name,
+                    value: number.value,
+                });
+                view.numbers = Some(numbers.collect());
+            }
         }
+        view
+    }
+}
+
+impl PredictionView {
+    /// The prediction that it shows; none for an input that failed.
+    pub fn into_prediction(self) -> Option<Prediction> {
+        let classes = self.classes.map(|classes| {
+            let classes = classes.into_iter().map(|class| ClassProbability {
+                label: class.label,
+                index: class.index,
+                probability: class.probability,
+            });
+            Prediction::Classes(classes.collect())
+        });
+        let numbers = self.numbers.map(|numbers| {
+            let numbers = numbers.into_iter().map(|number| NamedNumber {
+                name: number.name,
+                value: number.value,
+            });
+            Prediction::Numbers(numbers.collect())
+        });
+        classes
+            .or(numbers)
+            .or(self.embedding.map(Prediction::Embedding))
     }
 }

@@ -224,10 +224,10 @@ impl Architecture for Sequential {
                     "it has no layer, more than {LAYERS_MAX}, or sequences more than {DEPTH_MAX} deep"
                 ),
             })?;
-        let mut shape = spec.image_shape;
+        let mut shape = spec.image_shape()?;
         let mut assembly = Assembly {
             builder: Builder::new(start, device),
-            classes: spec.classes,
+            classes: spec.outputs,
         };
         let body = assembly.sequence(&config.layers, &mut shape)?;
         Network::from_layers(spec, body)

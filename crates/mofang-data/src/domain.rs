@@ -1,0 +1,41 @@
+//! What a pipeline takes.
+
+use std::fmt;
+
+use mofang_types::Task;
+
+use crate::DataError;
+
+/// What the transforms of a pipeline take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// Images.
+    Image,
+}
+
+impl Domain {
+    /// What models of a task take.
+    ///
+    /// # Errors
+    /// When no transform of this version does.
+    pub fn of(task: Task) -> Result<Self, DataError> {
+        match task {
+            Task::ImageClassification => Ok(Self::Image),
+            Task::AudioClassification
+            | Task::Embedding
+            | Task::TabularClassification
+            | Task::TabularRegression
+            | Task::TextClassification => Err(DataError::InvalidPipeline(format!(
+                "no transform of this version is for {task}"
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Image => "images",
+        })
+    }
+}
