@@ -21,7 +21,9 @@
 
 pub mod batch_norm2d;
 pub mod conv2d;
+pub mod layer_norm;
 pub mod linear;
+pub mod nonlinearity;
 pub mod optimizer;
 pub mod pointwise;
 pub mod pooling;
@@ -29,6 +31,7 @@ pub mod subsample;
 
 mod activation;
 mod error;
+mod math;
 mod recycling;
 mod scratch;
 mod shared;
@@ -37,14 +40,16 @@ mod sums;
 
 pub use activation::Activation;
 pub use error::KernelError;
+pub use nonlinearity::Nonlinearity;
 pub use recycling::{recycle, recycled};
 #[doc(hidden)]
-pub use simd::lower_instructions;
+pub use simd::{lower_instructions, register_speed};
 
 /// The shapes of the operations.
 pub mod geometry {
     pub use crate::batch_norm2d::ChannelShape;
     pub use crate::conv2d::{Conv2dGeometry, Conv2dWindows};
+    pub use crate::layer_norm::RowShape;
     pub use crate::linear::LinearShape;
     pub use crate::pooling::{AreaGeometry, PoolGeometry};
     pub use crate::subsample::SubsampleShape;

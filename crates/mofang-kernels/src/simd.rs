@@ -328,6 +328,27 @@ pub(crate) struct InPlace<'a> {
     pub(crate) starts: [usize; 2],
 }
 
+/// Multiplies and adds in registers alone, `steps` times a full tile, and gives the number of products: what
+/// the processor can do, for measurements.
+#[doc(hidden)]
+pub fn register_speed(steps: usize) -> usize {
+    let instructions = Instructions::best();
+    let (rows, columns) = (instructions.rows_max(), instructions.columns());
+    let (left, right) = (vec![0.5; rows * 64], vec![0.5; columns * 64]);
+    let mut tile = vec![0.0; rows * columns];
+    for _ in 0..steps.div_ceil(64) {
+        multiply_tile(
+            instructions,
+            rows,
+            std::hint::black_box(&left),
+            &right,
+            &mut tile,
+        );
+        std::hint::black_box(&tile);
+    }
+    steps.next_multiple_of(64) * rows * columns
+}
+
 /// The depth of [`multiply_tile_by_rows`].
 pub(crate) const BLOCK: usize = 64;
 

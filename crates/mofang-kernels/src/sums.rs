@@ -45,6 +45,15 @@ multiversioned! {
     }
 }
 
+multiversioned! {
+    /// `sums += values`
+    pub(crate) fn add(values: &[f32], sums: &mut [f32]) {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += value;
+        }
+    }
+}
+
 /// `add` over a slice.
 #[inline(always)]
 #[expect(

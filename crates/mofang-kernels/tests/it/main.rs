@@ -9,7 +9,9 @@
 
 mod batch_norm2d;
 mod conv2d;
+mod layer_norm;
 mod linear;
+mod nonlinearity;
 mod optimizer;
 mod pointwise;
 mod pooling;

@@ -11,8 +11,12 @@
 mod batch_norm2d;
 #[path = "../it/conv2d.rs"]
 mod conv2d;
+#[path = "../it/layer_norm.rs"]
+mod layer_norm;
 #[path = "../it/linear.rs"]
 mod linear;
+#[path = "../it/nonlinearity.rs"]
+mod nonlinearity;
 #[path = "../it/optimizer.rs"]
 mod optimizer;
 #[path = "../it/pointwise.rs"]

@@ -1,0 +1,89 @@
+//! GFLOP/s of linear layers beside a loop of multiplications in registers: `product_speed [ROUNDS]`.
+//! The best of the rounds, because it is what the code can do when nothing else runs.
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    reason = "a program that measures"
+)]
+
+use std::time::Instant;
+
+use mofang_kernels::geometry::LinearShape;
+use mofang_kernels::{Activation, KernelError, linear, register_speed};
+
+/// Rows, features in, features out.
+const SHAPES: &[[usize; 3]] = &[
+    [2048, 256, 256],
+    [2048, 256, 1024],
+    [2048, 1024, 256],
+    [2048, 256, 4096],
+    [1024, 384, 1536],
+    [128, 384, 384],
+    [128, 384, 1536],
+    [128, 1536, 384],
+    [512, 768, 768],
+    [3200, 40, 1024],
+    [32, 256, 1024],
+];
+
+fn rate(
+    rounds: usize,
+    products: usize,
+    mut work: impl FnMut() -> Result<(), KernelError>,
+) -> Result<f64, KernelError> {
+    let mut best = f64::INFINITY;
+    for _ in 0..=rounds {
+        let began = Instant::now();
+        work()?;
+        best = best.min(began.elapsed().as_secs_f64());
+    }
+    Ok(2.0 * products as f64 / best * 1e-9)
+}
+
+fn main() -> Result<(), KernelError> {
+    let rounds = std::env::args().nth(1).and_then(|text| text.parse().ok());
+    let rounds = rounds.unwrap_or(30);
+    let threads = rayon::current_num_threads();
+    let steps = 1 << 22;
+    let mut limit = 0.0_f64;
+    for _ in 0..5 {
+        let began = Instant::now();
+        let products: usize = rayon::broadcast(|_| register_speed(steps)).iter().sum();
+        limit = limit.max(2.0 * products as f64 / began.elapsed().as_secs_f64() * 1e-9);
+    }
+    println!("{threads} threads, {limit:.0} GFLOP/s in registers");
+    println!("forward, gradient by input, by weight: GFLOP/s (share)");
+    for [batch, features_in, features_out] in SHAPES.iter().copied() {
+        let shape = LinearShape {
+            batch,
+            features_in,
+            features_out,
+        };
+        let values = |count: usize| (0..count).map(|i| (i % 17) as f32 * 0.1 - 0.8).collect();
+        let x: Vec<f32> = values(batch * features_in);
+        let w: Vec<f32> = values(features_out * features_in);
+        let b: Vec<f32> = values(features_out);
+        let g: Vec<f32> = values(batch * features_out);
+        let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
+        let products = batch * features_in * features_out;
+        let forward = rate(rounds, products, || {
+            linear::forward(&shape, &x, &w, Some(&b), Activation::Identity, &mut y)
+        })?;
+        let by_input = rate(rounds, products, || {
+            linear::input_gradient(&shape, &w, &g, &mut dx)
+        })?;
+        let by_weight = rate(rounds, products, || {
+            linear::weight_gradient(&shape, &x, &g, &mut dw)
+        })?;
+        let share = |rate: f64| 100.0 * rate / limit;
+        println!(
+            "{batch}x{features_in} -> {features_out}: {forward:.0} ({:.0} %), {by_input:.0} ({:.0} %), \
+             {by_weight:.0} ({:.0} %)",
+            share(forward),
+            share(by_input),
+            share(by_weight)
+        );
+    }
+    Ok(())
+}
