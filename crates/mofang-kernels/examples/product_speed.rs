@@ -45,15 +45,10 @@ fn main() -> Result<(), KernelError> {
     let rounds = std::env::args().nth(1).and_then(|text| text.parse().ok());
     let rounds = rounds.unwrap_or(30);
     let threads = rayon::current_num_threads();
-    let steps = 1 << 22;
-    let mut limit = 0.0_f64;
-    for _ in 0..5 {
-        let began = Instant::now();
-        let products: usize = rayon::broadcast(|_| register_speed(steps)).iter().sum();
-        limit = limit.max(2.0 * products as f64 / began.elapsed().as_secs_f64() * 1e-9);
-    }
-    println!("{threads} threads, {limit:.0} GFLOP/s in registers");
-    println!("forward, gradient by input, by weight: GFLOP/s (share)");
+    println!("{threads} threads");
+    println!(
+        "forward, gradient by input, by weight: GFLOP/s (share of what registers alone do at the time)"
+    );
     for [batch, features_in, features_out] in SHAPES.iter().copied() {
         let shape = LinearShape {
             batch,
@@ -67,6 +62,12 @@ fn main() -> Result<(), KernelError> {
         let g: Vec<f32> = values(batch * features_out);
         let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
         let products = batch * features_in * features_out;
+        let steps = 1 << 18;
+        let tile = register_speed(0).max(register_speed(1) / 64);
+        let limit = rate(rounds, steps * tile * threads, || {
+            rayon::broadcast(|_| register_speed(steps));
+            Ok(())
+        })?;
         let forward = rate(rounds, products, || {
             linear::forward(&shape, &x, &w, Some(&b), Activation::Identity, &mut y)
         })?;
@@ -78,7 +79,7 @@ fn main() -> Result<(), KernelError> {
         })?;
         let share = |rate: f64| 100.0 * rate / limit;
         println!(
-            "{batch}x{features_in} -> {features_out}: {forward:.0} ({:.0} %), {by_input:.0} ({:.0} %), \
+            "{batch}x{features_in} -> {features_out} ({limit:.0}): {forward:.0} ({:.0} %), {by_input:.0} ({:.0} %), \
              {by_weight:.0} ({:.0} %)",
             share(forward),
             share(by_input),

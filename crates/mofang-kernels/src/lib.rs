@@ -32,6 +32,7 @@ pub mod subsample;
 mod activation;
 mod error;
 mod math;
+mod product;
 mod recycling;
 mod scratch;
 mod shared;

@@ -60,7 +60,7 @@ pub(crate) fn tanh(x: f32) -> f32 {
     let series = series * square + 2.063_908_8e-2;
     let series = series * square - 5.373_971_5e-2;
     let series = series * square + 1.333_144_2e-1;
-    let series = series * square - 3.333_328_2e-1;
+    let series = series * square - 3.333_328e-1;
     let near = series * square * x + x;
     let far = (1.0 - 2.0 / (exp(size + size) + 1.0)).copysign(x);
     if size < 0.625 { near } else { far }

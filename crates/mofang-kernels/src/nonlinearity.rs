@@ -1,6 +1,6 @@
 //! Smooth activations of each value for itself, with their slopes, and the gated unit of two.
 //!
-//! GELU is that of Hendrycks and Gimpel 2016, <https://arxiv.org/abs/1606.08415>; SwiGLU that of Shazeer 2020,
+//! GELU is that of Hendrycks and Gimpel 2016, <https://arxiv.org/abs/1606.08415>; `SwiGLU` that of Shazeer 2020,
 //! <https://arxiv.org/abs/2002.05202>.
 #![expect(
     clippy::inline_always,
