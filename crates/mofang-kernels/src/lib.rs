@@ -19,14 +19,17 @@
     reason = "counts of values are far below 2^52, and results are f32"
 )]
 
+pub mod attention;
 pub mod batch_norm2d;
 pub mod conv2d;
+pub mod embedding;
 pub mod layer_norm;
 pub mod linear;
 pub mod nonlinearity;
 pub mod optimizer;
 pub mod pointwise;
 pub mod pooling;
+pub mod rope;
 pub mod subsample;
 
 mod activation;
@@ -48,10 +51,13 @@ pub use simd::{lower_instructions, register_speed};
 
 /// The shapes of the operations.
 pub mod geometry {
+    pub use crate::attention::{AttentionShape, HeadLayout};
     pub use crate::batch_norm2d::ChannelShape;
     pub use crate::conv2d::{Conv2dGeometry, Conv2dWindows};
+    pub use crate::embedding::EmbeddingShape;
     pub use crate::layer_norm::RowShape;
     pub use crate::linear::LinearShape;
     pub use crate::pooling::{AreaGeometry, PoolGeometry};
+    pub use crate::rope::{RotaryPairs, RotaryShape};
     pub use crate::subsample::SubsampleShape;
 }

@@ -9,29 +9,10 @@ use crate::error::check_length;
 use crate::nonlinearity::{self, Nonlinearity};
 use crate::product::{Epilogue, Matrix, multiply};
 use crate::shared::SharedOutput;
-use crate::simd::multiversioned;
-use crate::sums::add;
+use crate::sums::{add, products};
 
 /// Most rows of an input that are multiplied without packing.
 const ROWS_FEW: usize = 8;
-
-multiversioned! {
-    /// `Σ x · y`
-    fn dot(left: &[f32], right: &[f32]) -> f32 {
-        let mut sums = [0.0_f32; 64];
-        let (lefts, left_rest) = left.as_chunks::<64>();
-        let (rights, right_rest) = right.as_chunks::<64>();
-        for (left, right) in lefts.iter().zip(rights) {
-            for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
-                *sum += left * right;
-            }
-        }
-        for (sum, (left, right)) in sums.iter_mut().zip(left_rest.iter().zip(right_rest)) {
-            *sum += left * right;
-        }
-        crate::sums::fold(sums) as f32
-    }
-}
 
 /// A linear layer: `output = activation(input · weightᵀ + bias)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +124,7 @@ fn finish(
             let weight = &weight[column * shape.features_in..(column + 1) * shape.features_in];
             let bias = epilogue.bias.map_or(0.0, |bias| bias[column]);
             for (row, input) in input.chunks_exact(shape.features_in).enumerate() {
-                let value = clamp(dot(input, weight) + bias, bounds);
+                let value = clamp(products(input, weight) as f32 + bias, bounds);
                 output.part(row * columns + column, 1).fill(value);
             }
         });

@@ -8,7 +8,7 @@ use crate::activation::{Activation, clamp};
 use crate::nonlinearity::{self, Nonlinearity};
 use crate::scratch::Scratch;
 use crate::shared::SharedOutput;
-use crate::simd::{Instructions, multiply_tile, multiversioned, transpose};
+use crate::simd::{Instructions, multiply_columns, multiply_tile, multiversioned, transpose};
 use crate::sums::add;
 
 /// Steps of the depth whose right columns stay in the first-level cache.
@@ -111,14 +111,67 @@ impl PackedRight {
         packed
     }
 
+    /// As [`PackedRight::new`] for `[rows, columns]`, with zeros behind up to a depth.
+    pub(crate) fn padded(from: Matrix<'_>, [rows, columns]: [usize; 2], depth: usize) -> Self {
+        let mut packed = Self::empty([depth, columns]);
+        let Self { width, .. } = packed;
+        let length = (depth * width).max(1);
+        for (panel, values) in packed.values.chunks_exact_mut(length).enumerate() {
+            let (values, behind) = values.split_at_mut(rows * width);
+            pack_panel(from, columns, width, panel, values);
+            behind.fill(0.0);
+        }
+        packed
+    }
+
+    /// Multiplies every value.
+    pub(crate) fn scale(&mut self, factor: f32) {
+        for value in &mut self.values[..] {
+            *value *= factor;
+        }
+    }
+
+    /// Sets a step of the depth to 0.
+    pub(crate) fn clear_step(&mut self, step: usize) {
+        let (width, length) = (self.width, self.depth * self.width);
+        for panel in self.values.chunks_exact_mut(length.max(1)) {
+            panel[step * width..(step + 1) * width].fill(0.0);
+        }
+    }
+
     pub(crate) fn panels(&self) -> usize {
         self.columns.div_ceil(self.width)
     }
 
     /// `[depth, width]`
-    fn panel(&self, panel: usize) -> &[f32] {
+    pub(crate) fn panel(&self, panel: usize) -> &[f32] {
         let length = self.depth * self.width;
         &self.values[panel * length..(panel + 1) * length]
+    }
+
+    /// As [`PackedRight::multiply`] for the first `height` values of each `stride` of `left`, as many steps as
+    /// there are.
+    pub(crate) fn multiply_columns(
+        &self,
+        height: usize,
+        left: &[f32],
+        stride: usize,
+        panel: usize,
+        tile: &mut Tile,
+    ) {
+        let instructions = Instructions::best();
+        let right = self.panel(panel);
+        let steps = CACHED_COLUMNS / self.width;
+        let Tile { sums, part } = tile;
+        let length = height * self.width;
+        sums[..length].fill(0.0);
+        let blocks = left
+            .chunks(steps * stride)
+            .zip(right.chunks(steps * self.width));
+        for (left, right) in blocks {
+            multiply_columns(instructions, height, left, stride, right, part);
+            add(&part[..length], &mut sums[..length]);
+        }
     }
 
     /// The product of `height` rows and a panel into a tile of [`PackedRight::width`] columns. `left` is
@@ -141,6 +194,47 @@ impl PackedRight {
             } else {
                 multiply_tile(instructions, height, left, right, part);
                 add(&part[..length], &mut sums[..length]);
+            }
+        }
+    }
+}
+
+/// A left matrix in the order in which tiles read it: for each tile `[depth, rows of the tile]`.
+#[derive(Debug)]
+pub(crate) struct PackedLeft {
+    values: Scratch,
+    rows: usize,
+    depth: usize,
+}
+
+impl PackedLeft {
+    /// Packs `[rows, depth]` of a matrix in this thread.
+    pub(crate) fn new(from: Matrix<'_>, [rows, depth]: [usize; 2]) -> Self {
+        let mut values = Scratch::take(rows * depth);
+        for (first, last) in tiles(rows) {
+            let from = from.transpose().from_column(first);
+            let packed = &mut values[first * depth..last * depth];
+            pack(from, [depth, last - first], last - first, packed);
+        }
+        Self {
+            values,
+            rows,
+            depth,
+        }
+    }
+
+    /// One of [`tiles`].
+    pub(crate) fn tile(&self, first: usize, last: usize) -> &[f32] {
+        &self.values[first * self.depth..last * self.depth]
+    }
+
+    /// Sets a row to 0.
+    pub(crate) fn clear_row(&mut self, row: usize) {
+        let tile = tiles(self.rows).find(|(first, last)| (*first..*last).contains(&row));
+        if let Some((first, last)) = tile {
+            let values = &mut self.values[first * self.depth..last * self.depth];
+            for values in values.chunks_exact_mut(last - first) {
+                values[row - first] = 0.0;
             }
         }
     }

@@ -323,6 +323,33 @@ pub(crate) fn multiply_tile(
     }
 }
 
+/// As [`multiply_tile`], but the columns of `left` begin `stride` values apart; there may be others behind.
+///
+/// # Panics
+/// As [`multiply_tile`], and when a column has fewer values than rows.
+pub(crate) fn multiply_columns(
+    instructions: Instructions,
+    rows: usize,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    tile: &mut [f32],
+) {
+    match instructions {
+        // SAFETY: the value of `Instructions` says that the processor has these features.
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx512 => unsafe {
+            multiply_columns_avx512(rows, left, stride, right, tile);
+        },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 => unsafe { multiply_columns_avx2(rows, left, stride, right, tile) },
+        Instructions::Baseline => {
+            multiply_columns_rows(Baseline, rows, left, stride, right, tile);
+        }
+    }
+}
+
 /// As [`multiply_tile`], but `left` is stored row by row, [`BLOCK`] values each (`[rows, BLOCK]`), and
 /// `right` and `tile` have the columns of one or two vectors.
 pub(crate) fn multiply_tile_by_rows(
@@ -516,6 +543,39 @@ fn multiply_in_place_avx2(rows: usize, left: &[f32], right: InPlace<'_>, tile: &
     multiply_in_place_rows(unsafe { x86::Avx2::new() }, rows, left, right, tile);
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+fn multiply_columns_avx512(
+    rows: usize,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    tile: &mut [f32],
+) {
+    // SAFETY: this function is called only where the processor has the instructions.
+    multiply_columns_rows(
+        unsafe { x86::Avx512::new() },
+        rows,
+        left,
+        stride,
+        right,
+        tile,
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn multiply_columns_avx2(
+    rows: usize,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    tile: &mut [f32],
+) {
+    // SAFETY: this function is called only where the processor has the instructions.
+    multiply_columns_rows(unsafe { x86::Avx2::new() }, rows, left, stride, right, tile);
+}
+
 /// Calls a function with the number of rows as a constant, so that the accumulators stay in registers.
 macro_rules! with_rows {
     ($rows:expr, $function:ident($($arg:expr),*)) => {
@@ -542,6 +602,40 @@ macro_rules! with_rows {
 #[inline(always)]
 fn multiply_rows<V: Vector>(vector: V, rows: usize, left: &[f32], right: &[f32], tile: &mut [f32]) {
     with_rows!(rows, multiply(vector, left, right, tile));
+}
+
+#[inline(always)]
+fn multiply_columns_rows<V: Vector>(
+    vector: V,
+    rows: usize,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    tile: &mut [f32],
+) {
+    with_rows!(rows, multiply_strided(vector, left, stride, right, tile));
+}
+
+#[inline(always)]
+fn multiply_strided<V: Vector, const ROWS: usize>(
+    vector: V,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    tile: &mut [f32],
+) {
+    let mut sums = [[vector.splat(0.0); 2]; ROWS];
+    let steps = left.chunks(stride).zip(right.chunks_exact(2 * V::LANES));
+    for (left, right) in steps {
+        let first = vector.load(right);
+        let second = vector.load(&right[V::LANES..]);
+        for (sums, value) in sums.iter_mut().zip(&left[..ROWS]) {
+            let value = vector.splat(*value);
+            sums[0] = vector.multiply_add(value, first, sums[0]);
+            sums[1] = vector.multiply_add(value, second, sums[1]);
+        }
+    }
+    store_tile(vector, &sums, tile);
 }
 
 #[inline(always)]

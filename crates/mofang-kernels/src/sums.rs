@@ -46,6 +46,24 @@ multiversioned! {
 }
 
 multiversioned! {
+    /// `Σ x · y`
+    pub(crate) fn products(left: &[f32], right: &[f32]) -> f64 {
+        let mut sums = [0.0_f32; 64];
+        let (lefts, left_rest) = left.as_chunks::<64>();
+        let (rights, right_rest) = right.as_chunks::<64>();
+        for (left, right) in lefts.iter().zip(rights) {
+            for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
+                *sum += left * right;
+            }
+        }
+        for (sum, (left, right)) in sums.iter_mut().zip(left_rest.iter().zip(right_rest)) {
+            *sum += left * right;
+        }
+        fold(sums)
+    }
+}
+
+multiversioned! {
     /// `sums += values`
     pub(crate) fn add(values: &[f32], sums: &mut [f32]) {
         for (sum, value) in sums.iter_mut().zip(values) {

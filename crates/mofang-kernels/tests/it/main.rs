@@ -7,14 +7,17 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 #![expect(clippy::float_cmp, reason = "bounds are exact")]
 
+mod attention;
 mod batch_norm2d;
 mod conv2d;
+mod embedding;
 mod layer_norm;
 mod linear;
 mod nonlinearity;
 mod optimizer;
 mod pointwise;
 mod pooling;
+mod rope;
 mod support;
 
 /// What every test begins with; `tests/lower` and `tests/lowest` have others.

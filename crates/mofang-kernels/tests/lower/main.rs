@@ -7,10 +7,14 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 #![expect(clippy::float_cmp, reason = "bounds are exact")]
 
+#[path = "../it/attention.rs"]
+mod attention;
 #[path = "../it/batch_norm2d.rs"]
 mod batch_norm2d;
 #[path = "../it/conv2d.rs"]
 mod conv2d;
+#[path = "../it/embedding.rs"]
+mod embedding;
 #[path = "../it/layer_norm.rs"]
 mod layer_norm;
 #[path = "../it/linear.rs"]
@@ -23,6 +27,8 @@ mod optimizer;
 mod pointwise;
 #[path = "../it/pooling.rs"]
 mod pooling;
+#[path = "../it/rope.rs"]
+mod rope;
 #[path = "../it/support.rs"]
 mod support;
 
