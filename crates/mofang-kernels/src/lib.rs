@@ -29,6 +29,7 @@ pub mod nonlinearity;
 pub mod optimizer;
 pub mod pointwise;
 pub mod pooling;
+pub mod recurrent;
 pub mod rope;
 pub mod subsample;
 
@@ -58,6 +59,7 @@ pub mod geometry {
     pub use crate::layer_norm::RowShape;
     pub use crate::linear::LinearShape;
     pub use crate::pooling::{AreaGeometry, PoolGeometry};
+    pub use crate::recurrent::RecurrentShape;
     pub use crate::rope::{RotaryPairs, RotaryShape};
     pub use crate::subsample::SubsampleShape;
 }

@@ -9,7 +9,7 @@ use crate::error::check_length;
 use crate::nonlinearity::{self, Nonlinearity};
 use crate::product::{Epilogue, Matrix, multiply};
 use crate::shared::SharedOutput;
-use crate::sums::{add, products};
+use crate::sums::{column_sums, products};
 
 /// Most rows of an input that are multiplied without packing.
 const ROWS_FEW: usize = 8;
@@ -194,9 +194,6 @@ pub fn bias_gradient(
     let length = shape.batch.saturating_mul(shape.features_out);
     check_length("the output's gradient", output_gradient, length)?;
     check_length("the bias's gradient", bias_gradient, shape.features_out)?;
-    bias_gradient.fill(0.0);
-    for slopes in output_gradient.chunks_exact(shape.features_out.max(1)) {
-        add(slopes, bias_gradient);
-    }
+    bias_gradient.copy_from_slice(&column_sums(output_gradient, shape.features_out));
     Ok(())
 }

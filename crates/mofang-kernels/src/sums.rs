@@ -1,6 +1,8 @@
 //! Sums of slices in a fixed order: in lanes, so that they are vector instructions, and in blocks, so
 //! that rounding errors do not grow with the length.
 
+use rayon::prelude::*;
+
 use crate::simd::multiversioned;
 
 /// Values that are summed in single precision before they go into the sum in double precision.
@@ -43,6 +45,29 @@ multiversioned! {
         }
         sums.iter().sum()
     }
+}
+
+/// The sum of each column of rows of `columns` values: of parts that the shape fixes, in their order.
+pub(crate) fn column_sums(values: &[f32], columns: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; columns];
+    if columns == 0 {
+        return sums;
+    }
+    let rows = (values.len() / columns).div_ceil(32).max(64);
+    let parts: Vec<Vec<f32>> = values
+        .par_chunks(rows * columns)
+        .map(|values| {
+            let mut sums = vec![0.0; columns];
+            for row in values.chunks_exact(columns) {
+                add(row, &mut sums);
+            }
+            sums
+        })
+        .collect();
+    for part in parts {
+        add(&part, &mut sums);
+    }
+    sums
 }
 
 multiversioned! {

@@ -17,6 +17,7 @@ mod nonlinearity;
 mod optimizer;
 mod pointwise;
 mod pooling;
+mod recurrent;
 mod rope;
 mod support;
 

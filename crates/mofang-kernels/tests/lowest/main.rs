@@ -27,6 +27,8 @@ mod optimizer;
 mod pointwise;
 #[path = "../it/pooling.rs"]
 mod pooling;
+#[path = "../it/recurrent.rs"]
+mod recurrent;
 #[path = "../it/rope.rs"]
 mod rope;
 #[path = "../it/support.rs"]
