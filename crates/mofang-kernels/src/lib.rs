@@ -22,6 +22,8 @@
 pub mod attention;
 pub mod batch_norm2d;
 pub mod conv2d;
+pub mod cross_entropy;
+pub mod ctc;
 pub mod embedding;
 pub mod layer_norm;
 pub mod linear;

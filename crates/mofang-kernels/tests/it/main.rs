@@ -10,6 +10,8 @@
 mod attention;
 mod batch_norm2d;
 mod conv2d;
+mod cross_entropy;
+mod ctc;
 mod embedding;
 mod layer_norm;
 mod linear;

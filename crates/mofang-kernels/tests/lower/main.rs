@@ -13,6 +13,10 @@ mod attention;
 mod batch_norm2d;
 #[path = "../it/conv2d.rs"]
 mod conv2d;
+#[path = "../it/cross_entropy.rs"]
+mod cross_entropy;
+#[path = "../it/ctc.rs"]
+mod ctc;
 #[path = "../it/embedding.rs"]
 mod embedding;
 #[path = "../it/layer_norm.rs"]
