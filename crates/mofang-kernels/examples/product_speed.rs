@@ -56,11 +56,12 @@ fn main() -> Result<(), KernelError> {
             features_out,
         };
         let values = |count: usize| (0..count).map(|i| (i % 17) as f32 * 0.1 - 0.8).collect();
-        let x: Vec<f32> = values(batch * features_in);
-        let w: Vec<f32> = values(features_out * features_in);
-        let b: Vec<f32> = values(features_out);
-        let g: Vec<f32> = values(batch * features_out);
-        let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
+        let input: Vec<f32> = values(batch * features_in);
+        let weight: Vec<f32> = values(features_out * features_in);
+        let bias: Vec<f32> = values(features_out);
+        let mut output: Vec<f32> = values(batch * features_out);
+        let slopes = output.clone();
+        let (mut dx, mut dw) = (input.clone(), weight.clone());
         let products = batch * features_in * features_out;
         let steps = 1 << 18;
         let tile = register_speed(0).max(register_speed(1) / 64);
@@ -69,13 +70,20 @@ fn main() -> Result<(), KernelError> {
             Ok(())
         })?;
         let forward = rate(rounds, products, || {
-            linear::forward(&shape, &x, &w, Some(&b), Activation::Identity, &mut y)
+            linear::forward(
+                &shape,
+                &input,
+                &weight,
+                Some(&bias),
+                Activation::Identity,
+                &mut output,
+            )
         })?;
         let by_input = rate(rounds, products, || {
-            linear::input_gradient(&shape, &w, &g, &mut dx)
+            linear::input_gradient(&shape, &weight, &slopes, &mut dx)
         })?;
         let by_weight = rate(rounds, products, || {
-            linear::weight_gradient(&shape, &x, &g, &mut dw)
+            linear::weight_gradient(&shape, &input, &slopes, &mut dw)
         })?;
         let share = |rate: f64| 100.0 * rate / limit;
         println!(

@@ -228,7 +228,7 @@ impl Way<'_> {
         let mut next = after.clone();
         let mut posterior = vec![0.0_f64; self.classes];
         for step in (0..self.steps()).rev() {
-            for state in 0..count {
+            for (state, next) in next.iter_mut().enumerate() {
                 let onward = if step + 1 == self.steps() {
                     if state + 2 >= count {
                         0.0
@@ -245,7 +245,7 @@ impl Way<'_> {
                     };
                     log_sum([at(state), at(state + 1), two])
                 };
-                next[state] = onward + self.at(step, state);
+                *next = onward + self.at(step, state);
             }
             std::mem::swap(&mut after, &mut next);
             posterior.fill(0.0);

@@ -37,16 +37,16 @@ pub enum Nonlinearity {
     Tanh,
 }
 
-/// Calls a function with the activation as a constant.
+/// Calls a function with the activation as a type: what is passed as a function may not be inlined.
 macro_rules! each {
     ($nonlinearity:expr, $function:ident($($arg:expr),*)) => {
         match $nonlinearity {
-            Nonlinearity::Gelu => $function(gelu, $($arg),*),
-            Nonlinearity::GeluTanh => $function(gelu_tanh, $($arg),*),
-            Nonlinearity::Relu => $function(relu, $($arg),*),
-            Nonlinearity::Sigmoid => $function(with_slope_sigmoid, $($arg),*),
-            Nonlinearity::Silu => $function(silu, $($arg),*),
-            Nonlinearity::Tanh => $function(with_slope_tanh, $($arg),*),
+            Nonlinearity::Gelu => $function::<Gelu>($($arg),*),
+            Nonlinearity::GeluTanh => $function::<GeluTanh>($($arg),*),
+            Nonlinearity::Relu => $function::<Relu>($($arg),*),
+            Nonlinearity::Sigmoid => $function::<Sigmoid>($($arg),*),
+            Nonlinearity::Silu => $function::<Silu>($($arg),*),
+            Nonlinearity::Tanh => $function::<Tanh>($($arg),*),
         }
     };
 }
@@ -156,28 +156,23 @@ multiversioned! {
 }
 
 #[inline(always)]
-fn apply_each(function: impl Fn(f32) -> [f32; 2], values: &mut [f32]) {
+fn apply_each<C: Curve>(values: &mut [f32]) {
     for value in values {
-        *value = function(*value)[0];
+        *value = C::at(*value)[0];
     }
 }
 
 #[inline(always)]
-fn gradient_each(
-    function: impl Fn(f32) -> [f32; 2],
-    input: &[f32],
-    slopes: &[f32],
-    target: &mut [f32],
-) {
+fn gradient_each<C: Curve>(input: &[f32], slopes: &[f32], target: &mut [f32]) {
     for (target, (input, slope)) in target.iter_mut().zip(input.iter().zip(slopes)) {
-        *target = function(*input)[1] * slope;
+        *target = C::at(*input)[1] * slope;
     }
 }
 
 multiversioned! {
     fn swiglu_part(gate: &[f32], up: &[f32], output: &mut [f32]) {
         for (output, (gate, up)) in output.iter_mut().zip(gate.iter().zip(up)) {
-            *output = silu(*gate)[0] * up;
+            *output = Silu::at(*gate)[0] * up;
         }
     }
 }
@@ -194,51 +189,74 @@ multiversioned! {
         for ((by_gate, by_up), ((gate, up), slope)) in
             targets.zip(gate.iter().zip(up).zip(slopes))
         {
-            let [value, by_value] = silu(*gate);
+            let [value, by_value] = Silu::at(*gate);
             *by_gate = by_value * up * slope;
             *by_up = value * slope;
         }
     }
 }
 
-// Each gives the value and the slope; whatever the caller leaves unused is not computed.
-
-#[inline(always)]
-fn gelu(x: f32) -> [f32; 2] {
-    let cdf = normal_cdf(x);
-    [x * cdf, cdf + x * normal_density(x)]
+/// A function of one value.
+trait Curve {
+    /// The value and the slope; whatever the caller leaves unused is not computed.
+    fn at(x: f32) -> [f32; 2];
 }
 
-#[inline(always)]
-fn gelu_tanh(x: f32) -> [f32; 2] {
-    let [factor, cube] = TANH_FORM;
-    let square = x * x;
-    // (1 + tanh u) / 2 = sigmoid(2u), which loses nothing where tanh is near -1.
-    let share = 1.0 / (1.0 + exp(-2.0 * factor * (x + cube * square * x)));
-    let inner = factor * (1.0 + 3.0 * cube * square);
-    [x * share, share + 2.0 * x * share * (1.0 - share) * inner]
+struct Gelu;
+struct GeluTanh;
+struct Relu;
+struct Sigmoid;
+struct Silu;
+struct Tanh;
+
+impl Curve for Gelu {
+    #[inline(always)]
+    fn at(x: f32) -> [f32; 2] {
+        let cdf = normal_cdf(x);
+        [x * cdf, cdf + x * normal_density(x)]
+    }
 }
 
-#[inline(always)]
-fn relu(x: f32) -> [f32; 2] {
-    // A NaN stays one.
-    if x <= 0.0 { [0.0, 0.0] } else { [x, 1.0] }
+impl Curve for GeluTanh {
+    #[inline(always)]
+    fn at(x: f32) -> [f32; 2] {
+        let [factor, cube] = TANH_FORM;
+        let square = x * x;
+        // (1 + tanh u) / 2 = sigmoid(2u), which loses nothing where tanh is near -1.
+        let share = 1.0 / (1.0 + exp(-2.0 * factor * (x + cube * square * x)));
+        let inner = factor * (1.0 + 3.0 * cube * square);
+        [x * share, share + 2.0 * x * share * (1.0 - share) * inner]
+    }
 }
 
-#[inline(always)]
-fn with_slope_sigmoid(x: f32) -> [f32; 2] {
-    let value = sigmoid(x);
-    [value, value * (1.0 - value)]
+impl Curve for Relu {
+    #[inline(always)]
+    fn at(x: f32) -> [f32; 2] {
+        // A NaN stays one.
+        if x <= 0.0 { [0.0, 0.0] } else { [x, 1.0] }
+    }
 }
 
-#[inline(always)]
-fn silu(x: f32) -> [f32; 2] {
-    let share = sigmoid(x);
-    [x * share, share * (1.0 + x * (1.0 - share))]
+impl Curve for Sigmoid {
+    #[inline(always)]
+    fn at(x: f32) -> [f32; 2] {
+        let value = sigmoid(x);
+        [value, value * (1.0 - value)]
+    }
 }
 
-#[inline(always)]
-fn with_slope_tanh(x: f32) -> [f32; 2] {
-    let value = tanh(x);
-    [value, 1.0 - value * value]
+impl Curve for Silu {
+    #[inline(always)]
+    fn at(x: f32) -> [f32; 2] {
+        let share = sigmoid(x);
+        [x * share, share * (1.0 + x * (1.0 - share))]
+    }
+}
+
+impl Curve for Tanh {
+    #[inline(always)]
+    fn at(x: f32) -> [f32; 2] {
+        let value = tanh(x);
+        [value, 1.0 - value * value]
+    }
 }

@@ -60,7 +60,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Without the columns before `first`.
-    pub(crate) fn from_column(self, first: usize) -> Self {
+    pub(crate) fn columns_from(self, first: usize) -> Self {
         let start = first * self.column_stride;
         Self {
             values: self.values.get(start..).unwrap_or(&[]),
@@ -212,7 +212,7 @@ impl PackedLeft {
     pub(crate) fn new(from: Matrix<'_>, [rows, depth]: [usize; 2]) -> Self {
         let mut values = Scratch::take(rows * depth);
         for (first, last) in tiles(rows) {
-            let from = from.transpose().from_column(first);
+            let from = from.transpose().columns_from(first);
             let packed = &mut values[first * depth..last * depth];
             pack(from, [depth, last - first], last - first, packed);
         }
@@ -300,7 +300,7 @@ pub(crate) fn multiply(
         let (start, end) = (tiles[0].0, tiles[tiles.len() - 1].1);
         let mut packed = Scratch::take((end - start) * depth);
         for (first, last) in tiles.iter().copied() {
-            let from = left.transpose().from_column(first);
+            let from = left.transpose().columns_from(first);
             let packed = &mut packed[(first - start) * depth..(last - start) * depth];
             pack(from, [depth, last - first], last - first, packed);
         }
@@ -367,7 +367,7 @@ fn pack_panel(from: Matrix<'_>, columns: usize, width: usize, panel: usize, pack
     let first = panel * width;
     let count = width.min(columns - first);
     pack(
-        from.from_column(first),
+        from.columns_from(first),
         [packed.len() / width, count],
         width,
         packed,

@@ -102,7 +102,7 @@ fn turn(
     check_length("the output", output, rows.saturating_mul(row))?;
     check_length("the sines", sines, cosines.len())?;
     let half = rotated / 2;
-    let positions = if half == 0 { 1 } else { cosines.len() / half };
+    let positions = cosines.len().checked_div(half).unwrap_or(1);
     let fits = rotated % 2 == 0
         && rotated <= features
         && positions * half == cosines.len()

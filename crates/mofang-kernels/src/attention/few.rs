@@ -53,7 +53,9 @@ pub(super) fn forward(
             }
         }
         let inverse = if sum == 0.0 { 0.0 } else { 1.0 / sum };
-        target.iter_mut().for_each(|value| *value *= inverse);
+        for value in target {
+            *value *= inverse;
+        }
     });
 }
 

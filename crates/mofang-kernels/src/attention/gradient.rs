@@ -60,17 +60,21 @@ pub fn gradient(
         logarithms,
     } = passed;
     attention.check(query, [key, value], output)?;
-    let targets = [&*gradients.key, &*gradients.value];
-    attention.check(gradients.query, targets, output_gradient)?;
+    let Gradients {
+        query: by_query,
+        key: by_key,
+        value: by_value,
+    } = gradients;
+    attention.check(by_query, [by_key, by_value], output_gradient)?;
     check_length("the logarithms", logarithms, attention.rows())?;
     let shape = attention.shape;
     // SAFETY: each head of keys of each item, and the heads of queries that share it, are one task's; the
     // layouts' heads do not lie over each other, which `check` has found; a task takes one row at a time.
-    let by_query = unsafe { SharedOutput::new(gradients.query) };
+    let by_query = unsafe { SharedOutput::new(by_query) };
     // SAFETY: as above.
-    let by_key = unsafe { SharedOutput::new(gradients.key) };
+    let by_key = unsafe { SharedOutput::new(by_key) };
     // SAFETY: as above.
-    let by_value = unsafe { SharedOutput::new(gradients.value) };
+    let by_value = unsafe { SharedOutput::new(by_value) };
     let pairs = (0..shape.batch * shape.key_heads).into_par_iter();
     pairs.for_each(|pair| {
         let item = Item::new(attention, pair / shape.key_heads, pair % shape.key_heads);

@@ -332,7 +332,7 @@ impl<'a> StepProduct<'a> {
         for (first, last) in tiles(count) {
             let left = &mut self.left[first * depth..last * depth];
             let height = last - first;
-            pack(rows.from_column(first), [depth, height], height, left);
+            pack(rows.columns_from(first), [depth, height], height, left);
         }
         for panel in 0..self.weights.panels() {
             let start = panel * width;

@@ -12,7 +12,7 @@ fn check(rows: usize, features: usize, count: usize, padding: Option<usize>) {
     let numbers = values(if rows == 0 { 0 } else { count }, 2);
     let indices: Vec<i64> = numbers
         .iter()
-        .map(|x| ((f64::from(*x) + 1.0) / 2.0 * rows as f64) as i64)
+        .map(|x| (f64::midpoint(f64::from(*x), 1.0) * rows as f64) as i64)
         .map(|row| row.min(rows as i64 - 1))
         .collect();
     let mut output = vec![f32::NAN; indices.len() * features];

@@ -2,10 +2,16 @@
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
     reason = "tests compute in double precision and compare with single precision"
 )]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 #![expect(clippy::float_cmp, reason = "bounds are exact")]
+#![expect(
+    clippy::many_single_char_names,
+    reason = "names are those of the formulas"
+)]
 
 #[path = "../it/attention.rs"]
 mod attention;
