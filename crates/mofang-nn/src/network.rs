@@ -1,6 +1,6 @@
 //! A network: a specification, its layers, and their parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::architecture::{Start, find};
 use crate::body::Body;
 use crate::layers::{Convolution, Pass, Sequence};
-use crate::name_path::{NamePath, is_buffer};
+use crate::name_path::{NamePath, is_below, is_buffer};
 use crate::{Input, NnError, cpu_device, tensor_from_burn};
 
 /// Largest image side and most channels, so that sizes cannot overflow.
@@ -213,6 +213,56 @@ impl Network {
                 actual: shape.to_vec(),
             })
         }
+    }
+
+    /// Takes the parameters below these names out of training: they have no gradient, and no optimizer sees
+    /// them. `encoder.layer.1` stands for `encoder.layer.1.output.dense.weight`, with or without what the
+    /// encoder is called in the whole network, such as `bert`.
+    ///
+    /// # Errors
+    /// When there is no parameter below one of the names.
+    pub fn freeze(self, prefixes: &[String]) -> Result<Self, NnError> {
+        self.parameters_below(prefixes.iter().map(String::as_str))?;
+        Ok(self.map(&mut Freezing {
+            path: NamePath::default(),
+            prefixes,
+        }))
+    }
+
+    /// For each parameter which of these names it is below: the longest.
+    ///
+    /// # Errors
+    /// When there is no parameter below one of the names.
+    pub fn parameters_below<'a>(
+        &self,
+        prefixes: impl IntoIterator<Item = &'a str>,
+    ) -> Result<BTreeMap<String, &'a str>, NnError> {
+        let parameters = self.parameters();
+        let mut below: BTreeMap<String, &str> = BTreeMap::new();
+        for prefix in prefixes {
+            let mut is_known = false;
+            for name in parameters.iter().map(|parameter| &parameter.name) {
+                if is_below(name, prefix) {
+                    is_known = true;
+                    let longest = below.entry(name.clone()).or_insert(prefix);
+                    if prefix.len() > longest.len() {
+                        *longest = prefix;
+                    }
+                }
+            }
+            if !is_known {
+                let firsts: BTreeSet<&str> = parameters
+                    .iter()
+                    .filter_map(|parameter| parameter.name.split('.').next())
+                    .collect();
+                let firsts: Vec<&str> = firsts.into_iter().collect();
+                return Err(NnError::NoParameterBelow {
+                    prefix: prefix.chars().take(120).collect(),
+                    names: firsts.join(", "),
+                });
+            }
+        }
+        Ok(below)
     }
 
     /// Every parameter and buffer, in the order of the graph.
@@ -438,6 +488,30 @@ fn with_values<const D: usize>(
             param.transform_for_load(tensor, id)
         }
         Some(_) | None => param,
+    }
+}
+
+struct Freezing<'a> {
+    path: NamePath,
+    prefixes: &'a [String],
+}
+
+impl ModuleMapper for Freezing<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.name();
+        if self.prefixes.iter().any(|prefix| is_below(&name, prefix)) {
+            param.set_require_grad(false)
+        } else {
+            param
+        }
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, name: &str, container_type: &str) {
+        self.path.exit(name, container_type);
     }
 }
 

@@ -124,7 +124,7 @@ fn bare(recipe: &Recipe, dataset: &Dataset, clock: &SystemClock) -> Result<f64, 
         let gradients = network.gradients(&loss.backward())?;
         network = network.map_values(&mut |info, values| {
             let gradient = gradients.get(&info.name)?;
-            Some(optimizer.update(&info.name, values, gradient.data()))
+            Some(optimizer.update(&info.name, values, gradient.data(), 1.0))
         })?;
     }
     Ok(clock.monotonic().saturating_sub(began).as_secs_f64()

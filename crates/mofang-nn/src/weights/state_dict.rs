@@ -22,7 +22,7 @@ pub(super) fn is_no_weight(name: &str) -> bool {
 
 /// Prefixes that a network within a larger one gives to its own names: `BertForSequenceClassification` has the
 /// encoder's parameters under `bert.`, and `BertModel` without it.
-const BASE_PREFIXES: &[&str] = &["bert."];
+pub(crate) const BASE_PREFIXES: &[&str] = &["bert."];
 
 /// Weights under their PyTorch names, in PyTorch's layouts.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,5 +1,7 @@
 //! `[train]`: how the model learns.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::RecipeError;
@@ -20,6 +22,13 @@ pub struct TrainSection {
     pub drop_last: bool,
     /// How parameters follow their gradients.
     pub optimizer: OptimizerSpec,
+    /// Parameters that stay as they are, by the beginnings of their names: `encoder.layer.0`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<String>,
+    /// What the learning rate is multiplied by for some parameters, by the beginnings of their names; the
+    /// longest counts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learning_rate_factors: BTreeMap<String, f64>,
     /// How the learning rate changes.
     #[serde(default)]
     pub schedule: LrScheduleSpec,
@@ -141,6 +150,12 @@ impl TrainSection {
             .filter(|norm| !(*norm > 0.0 && norm.is_finite()))
         {
             return invalid(format!("clip_norm = {norm} is not above 0"));
+        }
+        let factors = self.learning_rate_factors.iter();
+        for (name, factor) in factors.filter(|(_, factor)| !(0.0..=1e6).contains(*factor)) {
+            return invalid(format!(
+                "learning_rate_factors: {factor} for \"{name}\" is not between 0 and 1000000"
+            ));
         }
         metrics::find_value(&self.monitor)
             .map_err(|hint| RecipeError::invalid("train", format!("monitor: {hint}")))?;

@@ -61,6 +61,8 @@ pub(super) struct Session<'a> {
     writer: CheckpointWriter,
     log: MetricsLog,
     span: Span,
+    /// What the learning rate of some parameters is multiplied by.
+    rate_factors: BTreeMap<String, f64>,
     /// The clock when this part of the run began, less the time of earlier parts.
     began: Duration,
     learning_rate: f64,
@@ -116,6 +118,8 @@ impl<'a> Session<'a> {
             state.parent = initial_weights.and_then(|weights| weights.parent);
             (state, OptimizerState::default())
         };
+        network = network.freeze(&recipe.train.freeze)?;
+        let rate_factors = rate_factors(&recipe, &network)?;
         let steps_per_epoch = batches as u64;
         let stop_rules = &recipe.train.stop;
         let by_epochs = stop_rules
@@ -155,6 +159,7 @@ impl<'a> Session<'a> {
             loader,
             validation,
             span,
+            rate_factors,
         })
     }
 
@@ -212,7 +217,13 @@ impl<'a> Session<'a> {
             clip_norm: train.clip_norm,
             loss: self.recipe.loss(),
         };
-        let result = step::take(self.network.clone(), self.optimizer.as_mut(), batch, input)?;
+        let result = step::take(
+            self.network.clone(),
+            self.optimizer.as_mut(),
+            batch,
+            input,
+            &self.rate_factors,
+        )?;
         let (loss, gradient_norm) = match result {
             StepResult::Done {
                 network,
@@ -520,6 +531,16 @@ fn check_same_run(
         );
     }
     Ok(())
+}
+
+/// What the recipe multiplies the learning rate of each parameter by, where it does.
+fn rate_factors(recipe: &Recipe, network: &Network) -> Result<BTreeMap<String, f64>, TrainError> {
+    let factors = &recipe.train.learning_rate_factors;
+    let below = network.parameters_below(factors.keys().map(String::as_str))?;
+    let each = below.into_iter();
+    Ok(each
+        .filter_map(|(name, prefix)| Some((name, *factors.get(prefix)?)))
+        .collect())
 }
 
 /// The network with the weights that the recipe or the caller wants it to begin with.

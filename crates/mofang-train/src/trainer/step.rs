@@ -1,5 +1,7 @@
 //! One step: forward, loss, backward, clipping, update.
 
+use std::collections::BTreeMap;
+
 use mofang_data::Batch;
 use mofang_kernels::optimizer::sum_of_squares;
 use mofang_nn::{Network, NnError, step_seed, tensor_from_burn, tensor_to_burn};
@@ -31,12 +33,13 @@ pub(super) enum StepResult {
     NotFinite(&'static str),
 }
 
-/// Takes a step.
+/// Takes a step; `rate_factors` multiply the learning rate of single parameters.
 pub(super) fn take(
     network: Network,
     optimizer: &mut dyn Optimizer,
     batch: Batch,
     input: StepInput,
+    rate_factors: &BTreeMap<String, f64>,
 ) -> Result<StepResult, NnError> {
     let Some(device) = network.device() else {
         return Err(NnError::InvalidSpec(
@@ -75,7 +78,8 @@ pub(super) fn take(
     });
     let network = network.map_values(&mut |info, values| {
         let gradient = gradients.get(&info.name)?;
-        Some(optimizer.update(&info.name, values, gradient.data()))
+        let factor = rate_factors.get(&info.name).copied().unwrap_or(1.0);
+        Some(optimizer.update(&info.name, values, gradient.data(), factor))
     })?;
     Ok(StepResult::Done {
         network,
