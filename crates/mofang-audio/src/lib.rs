@@ -14,17 +14,25 @@
     reason = "counts of samples are far below 2^52, and results are f32"
 )]
 
+pub mod augment;
 mod decode;
 mod error;
+mod features;
 pub mod limits;
 mod normalize;
 mod resample;
 mod silence;
+mod spectrum;
 mod waveform;
 
 pub use decode::{decode, sniff};
 pub use error::{AudioError, SoundFormat};
+pub use features::Features;
 pub use normalize::{normalize_peak, normalize_rms};
 pub use resample::resample;
 pub use silence::{SilenceSettings, trim_silence};
+pub use spectrum::{
+    Compression, MelNorm, MelScale, MelSettings, MelSpectrogram, Mfcc, MfccSettings,
+    amplitude_to_db,
+};
 pub use waveform::Waveform;

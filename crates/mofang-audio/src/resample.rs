@@ -6,6 +6,7 @@
 //! by a table of the kernel, which keeps them right to 10⁻⁶ for any pair of rates.
 
 use std::f64::consts::PI;
+use std::sync::LazyLock;
 
 use crate::{AudioError, Waveform, limits};
 
@@ -79,7 +80,6 @@ struct Filter {
     /// Input samples before the one at or below the output's place.
     before: usize,
     taps: usize,
-    kernel: Vec<f64>,
 }
 
 impl Filter {
@@ -91,7 +91,6 @@ impl Filter {
             cut_off,
             before,
             taps: 2 * before + 1,
-            kernel: kernel(),
         }
     }
 
@@ -121,7 +120,7 @@ impl Filter {
     fn value(&self, crossings: f64) -> f64 {
         let place = crossings.abs() * POINTS as f64;
         let index = place as usize;
-        match self.kernel.get(index..index + 2) {
+        match KERNEL.get(index..index + 2) {
             Some([low, high]) => low + (high - low) * (place - index as f64),
             _ => 0.0,
         }
@@ -157,6 +156,8 @@ fn dot(left: &[f32], right: &[f32]) -> f32 {
 }
 
 /// The windowed sinc from its middle to its end, and a zero.
+static KERNEL: LazyLock<Vec<f64>> = LazyLock::new(kernel);
+
 fn kernel() -> Vec<f64> {
     let count = ZERO_CROSSINGS as usize * POINTS;
     let scale = bessel_i0(BETA).recip();
