@@ -92,6 +92,12 @@ pub enum AudioError {
         /// The position in the waveform.
         index: usize,
     },
+    /// A value is none that a logarithm of a probability can have.
+    #[error("value {index} is no log-probability: it is NaN or above 0")]
+    NotLogProbability {
+        /// The position in row-major order.
+        index: usize,
+    },
     /// A setting cannot work.
     #[error("invalid setting: {0}")]
     InvalidSetting(String),
@@ -142,6 +148,7 @@ impl Coded for AudioError {
             | Self::NoSound { .. }
             | Self::SampleRate(_)
             | Self::NotFinite { .. }
+            | Self::NotLogProbability { .. }
             | Self::InvalidSetting(_)
             | Self::WrongLength { .. } => ErrorCode::InvalidInput,
         }

@@ -15,8 +15,10 @@
 )]
 
 pub mod augment;
+pub mod ctc;
 mod decode;
 mod error;
+pub mod error_rate;
 mod features;
 pub mod limits;
 mod normalize;

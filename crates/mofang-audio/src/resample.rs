@@ -51,20 +51,17 @@ pub(crate) fn resample_ratio(samples: &[f32], from: u64, to: u64) -> Result<Vec<
         });
     }
     let filter = Filter::new(from, to);
-    let mut kept = filter.all_weights();
+    let kept = filter.all_weights();
     let mut row = vec![0.0; filter.taps];
     let mut result = Vec::with_capacity(length as usize);
     for index in 0..length {
         let (whole, phase) = (index * from / to, index * from % to);
-        let weights = match &mut kept {
-            Some(weights) => {
-                let start = phase as usize * filter.taps;
-                weights.get(start..start + filter.taps).unwrap_or_default()
-            }
-            None => {
-                filter.weights(phase, &mut row);
-                &row
-            }
+        let weights = if let Some(kept) = &kept {
+            let start = phase as usize * filter.taps;
+            kept.get(start..start + filter.taps).unwrap_or_default()
+        } else {
+            filter.weights(phase, &mut row);
+            &row
         };
         result.push(filter.sum(samples, whole as usize, weights));
     }
@@ -112,17 +109,7 @@ impl Filter {
         let offset = phase as f64 / self.to as f64;
         for (tap, weight) in row.iter_mut().enumerate() {
             let distance = tap as f64 - self.before as f64 - offset;
-            *weight = (self.value(distance * self.cut_off) * self.cut_off) as f32;
-        }
-    }
-
-    /// The kernel at `crossings` zero crossings from its middle, between two points of the table.
-    fn value(&self, crossings: f64) -> f64 {
-        let place = crossings.abs() * POINTS as f64;
-        let index = place as usize;
-        match KERNEL.get(index..index + 2) {
-            Some([low, high]) => low + (high - low) * (place - index as f64),
-            _ => 0.0,
+            *weight = (value(distance * self.cut_off) * self.cut_off) as f32;
         }
     }
 
@@ -135,6 +122,16 @@ impl Filter {
         let samples = samples.get(start..).unwrap_or_default();
         let weights = weights.get(skipped..).unwrap_or_default();
         dot(samples, weights)
+    }
+}
+
+/// The kernel at `crossings` zero crossings from its middle, between two points of the table.
+fn value(crossings: f64) -> f64 {
+    let place = crossings.abs() * POINTS as f64;
+    let index = place as usize;
+    match KERNEL.get(index..index + 2) {
+        Some([low, high]) => low + (high - low) * (place - index as f64),
+        _ => 0.0,
     }
 }
 

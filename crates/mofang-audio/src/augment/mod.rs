@@ -30,6 +30,7 @@ fn check_range(name: &str, value: f32, low: f32, high: f32) -> Result<(), AudioE
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "what is moved or masked keeps its bits")]
 mod tests {
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;

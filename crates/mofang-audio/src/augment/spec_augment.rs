@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::check_range;
 use crate::{AudioError, Features};
 
-/// Hides bands and stretches of time (Park et al., "SpecAugment", 2019), without its time warping,
+/// Hides bands and stretches of time (Park et al., "`SpecAugment`", 2019), without its time warping,
 /// which its authors found to matter least. What is hidden gets the mean of the features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -2,15 +2,12 @@
 
 use std::io::{Cursor, Read as _};
 
-use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader};
-use symphonia::core::io::{MediaSourceStream, ReadOnlySource};
 use symphonia::default::codecs::FlacDecoder;
 use symphonia::default::formats::FlacReader;
 
-use super::mix;
+use super::symphonia_glue::{append_mono, fault, stream};
 use crate::{AudioError, SoundFormat, Waveform, limits};
 
 /// Bytes of the marker, the header of the first block and the stream information in it.
@@ -34,15 +31,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Waveform, AudioError> {
     // Stream information is the only block that the decoder gets to see.
     head[4] = 0x80;
     let source = Cursor::new(head).chain(Cursor::new(audio));
-    let stream = MediaSourceStream::new(Box::new(ReadOnlySource::new(source)), Default::default());
-    let mut reader = FlacReader::try_new(stream, FormatOptions::default()).map_err(fault)?;
+    let mut reader = FlacReader::try_new(stream(source), FormatOptions::default())
+        .map_err(|error| fault(SoundFormat::Flac, &error))?;
     let parameters = reader
         .tracks()
         .first()
         .and_then(|track| track.codec_params.as_ref()?.audio())
         .ok_or_else(|| damaged("it has no stream"))?;
     let options = AudioDecoderOptions::default().verify(true);
-    let mut decoder = FlacDecoder::try_new(parameters, &options).map_err(fault)?;
+    let mut decoder = FlacDecoder::try_new(parameters, &options)
+        .map_err(|error| fault(SoundFormat::Flac, &error))?;
     let mono = read_frames(&mut reader, &mut decoder, &info)?;
     if decoder.finalize().verify_ok == Some(false) {
         return Err(damaged(
@@ -60,8 +58,13 @@ fn read_frames(
     // A header may claim any length: memory is taken for what is decoded, not for what is claimed.
     let (mut mono, mut block) = (Vec::new(), Vec::new());
     let count = |mono: &Vec<f32>| u64::try_from(mono.len()).unwrap_or(u64::MAX);
-    while let Some(packet) = reader.next_packet().map_err(fault)? {
-        let decoded = decoder.decode(&packet).map_err(fault)?;
+    while let Some(packet) = reader
+        .next_packet()
+        .map_err(|error| fault(SoundFormat::Flac, &error))?
+    {
+        let decoded = decoder
+            .decode(&packet)
+            .map_err(|error| fault(SoundFormat::Flac, &error))?;
         if decoded.num_planes() != info.channels {
             return Err(damaged("its channels change on the way"));
         }
@@ -85,28 +88,8 @@ fn read_frames(
     }
 }
 
-/// Appends the mean of the channels of a decoded block.
-pub(super) fn append_mono(
-    decoded: &GenericAudioBufferRef<'_>,
-    block: &mut Vec<f32>,
-    mono: &mut Vec<f32>,
-) {
-    decoded.copy_to_vec_interleaved(block);
-    mix::interleaved(block, decoded.num_planes(), mono);
-}
-
 fn damaged(reason: &str) -> AudioError {
     AudioError::damaged(SoundFormat::Flac, reason)
-}
-
-fn fault(error: Error) -> AudioError {
-    match error {
-        Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            AudioError::truncated(SoundFormat::Flac, "it ends within a frame")
-        }
-        Error::Unsupported(reason) => AudioError::unsupported(SoundFormat::Flac, reason),
-        error => damaged(&error.to_string()),
-    }
 }
 
 impl StreamInfo {

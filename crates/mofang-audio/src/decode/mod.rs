@@ -14,6 +14,7 @@ mod g711;
 mod mix;
 mod mp3;
 mod mp3_frame;
+mod symphonia_glue;
 mod wav;
 mod wav_header;
 

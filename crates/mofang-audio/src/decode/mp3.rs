@@ -3,14 +3,12 @@
 use std::io::Cursor;
 
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader};
-use symphonia::core::io::{MediaSourceStream, ReadOnlySource};
 use symphonia::default::codecs::MpaDecoder;
 use symphonia::default::formats::MpaReader;
 
-use super::flac::append_mono;
 use super::mp3_frame::Frames;
+use super::symphonia_glue::{append_mono, fault, stream};
 use crate::{AudioError, SoundFormat, Waveform, limits};
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Waveform, AudioError> {
@@ -21,20 +19,24 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Waveform, AudioError> {
         frames.count.saturating_mul(frames.header.samples),
         sample_rate,
     )?;
-    // A source that can seek would have its length guessed from the bit rate, and be cut to that.
-    let source = ReadOnlySource::new(Cursor::new(frames.bytes));
-    let stream = MediaSourceStream::new(Box::new(source), Default::default());
-    let mut reader = MpaReader::try_new(stream, FormatOptions::default()).map_err(fault)?;
+    let source = stream(Cursor::new(frames.bytes));
+    let mut reader = MpaReader::try_new(source, FormatOptions::default())
+        .map_err(|error| fault(SoundFormat::Mp3, &error))?;
     let parameters = reader
         .tracks()
         .first()
         .and_then(|track| track.codec_params.as_ref()?.audio())
         .ok_or_else(|| AudioError::damaged(SoundFormat::Mp3, "it has no stream"))?;
-    let mut decoder =
-        MpaDecoder::try_new(parameters, &AudioDecoderOptions::default()).map_err(fault)?;
+    let mut decoder = MpaDecoder::try_new(parameters, &AudioDecoderOptions::default())
+        .map_err(|error| fault(SoundFormat::Mp3, &error))?;
     let (mut mono, mut block) = (Vec::new(), Vec::new());
-    while let Some(packet) = reader.next_packet().map_err(fault)? {
-        let decoded = decoder.decode(&packet).map_err(fault)?;
+    while let Some(packet) = reader
+        .next_packet()
+        .map_err(|error| fault(SoundFormat::Mp3, &error))?
+    {
+        let decoded = decoder
+            .decode(&packet)
+            .map_err(|error| fault(SoundFormat::Mp3, &error))?;
         append_mono(&decoded, &mut block, &mut mono);
     }
     if mono.is_empty() {
@@ -43,14 +45,4 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Waveform, AudioError> {
         });
     }
     Waveform::new(sample_rate, mono)
-}
-
-fn fault(error: Error) -> AudioError {
-    match error {
-        Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            AudioError::truncated(SoundFormat::Mp3, "it ends within a frame")
-        }
-        Error::Unsupported(reason) => AudioError::unsupported(SoundFormat::Mp3, reason),
-        error => AudioError::damaged(SoundFormat::Mp3, error.to_string()),
-    }
 }

@@ -115,17 +115,15 @@ impl<'a> Frames<'a> {
             count = count.saturating_add(1);
             at = at.saturating_add(frame.bytes.max(1));
         }
-        let noted = header.noted(bytes);
-        if noted.is_some() {
+        if let Some(notes) = header.notes(bytes) {
             count = count.saturating_sub(1);
-        }
-        if let Some(Some(expected)) = noted
-            && count < u64::from(expected)
-        {
-            return Err(AudioError::truncated(
-                SoundFormat::Mp3,
-                format!("its header tells of {expected} frames, and {count} are there"),
-            ));
+            let expected = frames_noted(notes).unwrap_or(0);
+            if count < u64::from(expected) {
+                return Err(AudioError::truncated(
+                    SoundFormat::Mp3,
+                    format!("its header tells of {expected} frames, and {count} are there"),
+                ));
+            }
         }
         Ok(Self {
             header,
@@ -136,25 +134,24 @@ impl<'a> Frames<'a> {
 }
 
 impl FrameHeader {
-    /// The encoder's notes ("Xing", for a constant rate "Info"): none, or perhaps the number of frames.
-    fn noted(&self, bytes: &[u8]) -> Option<Option<u32>> {
-        const HAS_FRAMES: u32 = 1;
+    /// The encoder's notes ("Xing", for a constant rate "Info") if the first frame has them.
+    fn notes<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let notes = bytes.get(self.side_bytes.saturating_add(4)..)?;
-        if !notes.starts_with(b"Xing") && !notes.starts_with(b"Info") {
-            return None;
-        }
-        let number = |at: usize| {
-            notes
-                .get(at..)
-                .and_then(|rest| rest.first_chunk::<4>())
-                .map(|four| u32::from_be_bytes(*four))
-        };
-        let flags = number(4)?;
-        Some(number(8).filter(|_| flags & HAS_FRAMES != 0))
+        (notes.starts_with(b"Xing") || notes.starts_with(b"Info")).then_some(notes)
     }
 }
 
-/// Skips ID3v2 tags (ten bytes of header, whose last four hold seven bits of the size each) and zeros.
+/// The number of frames, if the encoder noted it.
+fn frames_noted(notes: &[u8]) -> Option<u32> {
+    const HAS_FRAMES: u32 = 1;
+    let number = |at: usize| {
+        let four = notes.get(at..)?.first_chunk::<4>()?;
+        Some(u32::from_be_bytes(*four))
+    };
+    number(8).filter(|_| number(4).is_some_and(|flags| flags & HAS_FRAMES != 0))
+}
+
+/// Skips `ID3v2` tags (ten bytes of header, whose last four hold seven bits of the size each) and zeros.
 fn skip_tags(bytes: &[u8]) -> Result<&[u8], AudioError> {
     let mut rest = bytes;
     while rest.starts_with(b"ID3") {

@@ -1,7 +1,6 @@
 //! The samples of a WAV file. They stand there as they are, so that no decoder is needed.
 
 #![expect(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::as_conversions,
     reason = "samples are rounded to f32"

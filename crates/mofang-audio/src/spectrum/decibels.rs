@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Features;
+use crate::{AudioError, Features};
 
 /// How power is compressed to what a network takes.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -26,6 +26,25 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// Checks the parameters.
+    pub(crate) fn check(self) -> Result<(), AudioError> {
+        let positive = |name: &str, value: f32| {
+            if value.is_finite() && value > 0.0 {
+                return Ok(());
+            }
+            Err(AudioError::InvalidSetting(format!(
+                "{name} = {value} has to be a positive number"
+            )))
+        };
+        match self {
+            Self::None | Self::LogMel | Self::Decibels { top_db: None } => Ok(()),
+            Self::Log { epsilon } => positive("epsilon", epsilon),
+            Self::Decibels {
+                top_db: Some(top_db),
+            } => positive("top_db", top_db),
+        }
+    }
+
     pub(crate) fn apply(self, features: &mut Features) {
         match self {
             Self::None => {}

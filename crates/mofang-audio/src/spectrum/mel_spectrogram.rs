@@ -118,17 +118,7 @@ impl MelSettings {
                 self.f_min
             ));
         }
-        match self.compression {
-            Compression::Log { epsilon } if !(epsilon.is_finite() && epsilon > 0.0) => {
-                invalid(format!("epsilon = {epsilon} has to be a positive number"))
-            }
-            Compression::Decibels {
-                top_db: Some(top_db),
-            } if !(top_db.is_finite() && top_db > 0.0) => {
-                invalid(format!("top_db = {top_db} has to be a positive number"))
-            }
-            _ => Ok(()),
-        }
+        self.compression.check()
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Mfcc {
     spectrogram: MelSpectrogram,
     /// The transform, `[n_mfcc, n_mels]`.
     cosines: Vec<f32>,
-    n_mfcc: usize,
+    coefficients: usize,
 }
 
 impl Mfcc {
@@ -75,13 +75,13 @@ impl Mfcc {
         Ok(Self {
             spectrogram: MelSpectrogram::new(&settings.mel, sample_rate)?,
             cosines,
-            n_mfcc: settings.n_mfcc,
+            coefficients: settings.n_mfcc,
         })
     }
 
     /// Coefficients.
     pub fn bands(&self) -> usize {
-        self.n_mfcc
+        self.coefficients
     }
 
     /// Frames of a sound of so many samples.
@@ -96,7 +96,7 @@ impl Mfcc {
     pub fn compute(&self, waveform: &Waveform) -> Result<Features, AudioError> {
         let mel = self.spectrogram.compute(waveform)?;
         let frames = mel.frames();
-        let mut values = vec![0.0; self.n_mfcc * frames];
+        let mut values = vec![0.0; self.coefficients * frames];
         let rows = self.cosines.chunks_exact(mel.bands());
         for (result, cosines) in values.chunks_exact_mut(frames).zip(rows) {
             for (cosine, band) in cosines.iter().zip(mel.values().chunks_exact(frames)) {
@@ -105,6 +105,6 @@ impl Mfcc {
                 }
             }
         }
-        Features::new(self.n_mfcc, frames, values)
+        Features::new(self.coefficients, frames, values)
     }
 }

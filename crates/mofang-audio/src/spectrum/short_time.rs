@@ -96,7 +96,7 @@ impl ShortTime {
             return;
         }
         for (at, (value, weight)) in frame.iter_mut().zip(&self.window).enumerate() {
-            let place = (start + at) as i64 - margin as i64;
+            let place = (start + at).cast_signed() - margin.cast_signed();
             let sample = if self.center {
                 samples.get(reflected(place, samples.len())).copied()
             } else {
@@ -112,13 +112,13 @@ impl ShortTime {
 
 /// The sample that stands for one outside of the sound, which is mirrored at its first and last
 /// sample as often as needed.
-fn reflected(place: i64, length: usize) -> usize {
-    let period = 2 * (length as i64 - 1);
+fn reflected(place: isize, length: usize) -> usize {
+    let period = 2 * (length.cast_signed() - 1);
     if period <= 0 {
         return 0;
     }
     let place = place.rem_euclid(period);
-    place.min(period - place) as usize
+    place.min(period - place).unsigned_abs()
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use mofang_audio::{AudioError, SoundFormat, decode, sniff};
 
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
 use crate::chirp::{chirp, signal_to_noise};
 
 const MONO_FLAC: &[u8] = include_bytes!("../files/mono-16.flac");
@@ -103,6 +106,72 @@ fn no_single_wrong_byte_panics() {
             }
         }
     }
+}
+
+#[test]
+fn no_random_damage_panics() {
+    let mut randomness = ChaCha8Rng::seed_from_u64(1);
+    for whole in [&wav()[..], MONO_FLAC, STEREO_FLAC, MONO_MP3, STEREO_MP3] {
+        for _ in 0..2_000 {
+            let mut damaged = whole.to_vec();
+            for _ in 0..randomness.random_range(1..=20) {
+                let at = randomness.random_range(0..damaged.len());
+                damaged[at] = randomness.random();
+            }
+            drop(decode(&damaged));
+        }
+    }
+}
+
+/// The checksum at the end of a FLAC frame (RFC 9639, section 9.3).
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 {
+                crc << 1
+            } else {
+                (crc << 1) ^ 0x8005
+            }
+        })
+    })
+}
+
+#[test]
+fn no_damage_that_a_flac_checksum_covers_up_panics() {
+    let mut randomness = ChaCha8Rng::seed_from_u64(2);
+    // The whole sound is one frame, from its synchronization code to the end of the file.
+    let start = MONO_FLAC
+        .windows(2)
+        .rposition(|two| two == [0xff, 0xf8])
+        .unwrap();
+    let end = MONO_FLAC.len() - 2;
+    assert_eq!(
+        crc16(&MONO_FLAC[start..end]).to_be_bytes(),
+        MONO_FLAC[end..]
+    );
+    let mut read = 0;
+    for _ in 0..5_000 {
+        let mut damaged = MONO_FLAC.to_vec();
+        // Without the checksum of all samples, which would be wrong.
+        damaged[26..42].fill(0);
+        for _ in 0..randomness.random_range(1..=4) {
+            // Half of it in the head of the subframe, where a decoder can be led astray.
+            let reach = if randomness.random() {
+                40
+            } else {
+                end - start - 7
+            };
+            let at = start + 7 + randomness.random_range(0..reach);
+            damaged[at] = randomness.random();
+        }
+        let checksum = crc16(&damaged[start..end]).to_be_bytes();
+        damaged[end..].copy_from_slice(&checksum);
+        read += usize::from(decode(&damaged).is_ok());
+    }
+    assert!(
+        read > 100,
+        "{read} were read: the damage never got to the samples"
+    );
 }
 
 #[test]
