@@ -312,14 +312,36 @@ pub(crate) fn multiply_tile(
     right: &[f32],
     tile: &mut [f32],
 ) {
+    multiply_tile_into(
+        instructions,
+        rows,
+        left,
+        right,
+        tile,
+        instructions.columns(),
+    );
+}
+
+/// As [`multiply_tile`], but the rows of `tile` begin `stride` values apart.
+///
+/// # Panics
+/// As [`multiply_tile`].
+pub(crate) fn multiply_tile_into(
+    instructions: Instructions,
+    rows: usize,
+    left: &[f32],
+    right: &[f32],
+    tile: &mut [f32],
+    stride: usize,
+) {
     match instructions {
         // SAFETY: the value of `Instructions` says that the processor has these features.
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512 => unsafe { multiply_avx512(rows, left, right, tile) },
+        Instructions::Avx512 => unsafe { multiply_avx512(rows, left, right, tile, stride) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 => unsafe { multiply_avx2(rows, left, right, tile) },
-        Instructions::Baseline => multiply_rows(Baseline, rows, left, right, tile),
+        Instructions::Avx2 => unsafe { multiply_avx2(rows, left, right, tile, stride) },
+        Instructions::Baseline => multiply_rows(Baseline, rows, left, right, tile, stride),
     }
 }
 
@@ -477,16 +499,23 @@ pub(crate) const BLOCK: usize = 64;
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-fn multiply_avx512(rows: usize, left: &[f32], right: &[f32], tile: &mut [f32]) {
+fn multiply_avx512(rows: usize, left: &[f32], right: &[f32], tile: &mut [f32], stride: usize) {
     // SAFETY: this function is called only where the processor has the instructions.
-    multiply_rows(unsafe { x86::Avx512::new() }, rows, left, right, tile);
+    multiply_rows(
+        unsafe { x86::Avx512::new() },
+        rows,
+        left,
+        right,
+        tile,
+        stride,
+    );
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn multiply_avx2(rows: usize, left: &[f32], right: &[f32], tile: &mut [f32]) {
+fn multiply_avx2(rows: usize, left: &[f32], right: &[f32], tile: &mut [f32], stride: usize) {
     // SAFETY: this function is called only where the processor has the instructions.
-    multiply_rows(unsafe { x86::Avx2::new() }, rows, left, right, tile);
+    multiply_rows(unsafe { x86::Avx2::new() }, rows, left, right, tile, stride);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -600,8 +629,15 @@ macro_rules! with_rows {
 }
 
 #[inline(always)]
-fn multiply_rows<V: Vector>(vector: V, rows: usize, left: &[f32], right: &[f32], tile: &mut [f32]) {
-    with_rows!(rows, multiply(vector, left, right, tile));
+fn multiply_rows<V: Vector>(
+    vector: V,
+    rows: usize,
+    left: &[f32],
+    right: &[f32],
+    tile: &mut [f32],
+    stride: usize,
+) {
+    with_rows!(rows, multiply(vector, left, right, tile, stride));
 }
 
 #[inline(always)]
@@ -635,7 +671,7 @@ fn multiply_strided<V: Vector, const ROWS: usize>(
             sums[1] = vector.multiply_add(value, second, sums[1]);
         }
     }
-    store_tile(vector, &sums, tile);
+    store_tile(vector, &sums, tile, 2 * V::LANES);
 }
 
 #[inline(always)]
@@ -667,7 +703,7 @@ fn multiply_in_place<V: Vector, const ROWS: usize>(
             sums[1] = vector.multiply_add(value, second, sums[1]);
         }
     }
-    store_tile(vector, &sums, tile);
+    store_tile(vector, &sums, tile, 2 * V::LANES);
 }
 
 #[inline(always)]
@@ -712,6 +748,7 @@ fn multiply<V: Vector, const ROWS: usize>(
     left: &[f32],
     right: &[f32],
     tile: &mut [f32],
+    stride: usize,
 ) {
     let mut sums = [[vector.splat(0.0); 2]; ROWS];
     let steps = left
@@ -726,7 +763,7 @@ fn multiply<V: Vector, const ROWS: usize>(
             sums[1] = vector.multiply_add(value, second, sums[1]);
         }
     }
-    store_tile(vector, &sums, tile);
+    store_tile(vector, &sums, tile, stride);
 }
 
 #[inline(always)]
@@ -750,7 +787,7 @@ fn multiply_block<V: Vector, const ROWS: usize, const VECTORS: usize>(
             }
         }
     }
-    store_tile(vector, &sums, tile);
+    store_tile(vector, &sums, tile, VECTORS * V::LANES);
 }
 
 #[inline(always)]
@@ -758,9 +795,12 @@ fn store_tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
     vector: V,
     sums: &[[V::Values; VECTORS]; ROWS],
     tile: &mut [f32],
+    stride: usize,
 ) {
-    let tile = &mut tile[..ROWS * VECTORS * V::LANES];
-    for (sums, row) in sums.iter().zip(tile.chunks_exact_mut(VECTORS * V::LANES)) {
+    let width = VECTORS * V::LANES;
+    let tile = &mut tile[..(ROWS - 1) * stride + width];
+    for (sums, row) in sums.iter().zip(tile.chunks_mut(stride)) {
+        let row = &mut row[..width];
         for (sum, column) in sums.iter().zip(row.chunks_exact_mut(V::LANES)) {
             vector.store(*sum, column);
         }
