@@ -55,6 +55,7 @@ mod scratch;
 mod shared;
 mod simd;
 mod sums;
+mod transpose;
 
 pub use activation::Activation;
 pub use error::KernelError;

@@ -9,9 +9,10 @@ use crate::nonlinearity::{self, Nonlinearity};
 use crate::scratch::Scratch;
 use crate::shared::SharedOutput;
 use crate::simd::{
-    Instructions, multiply_columns, multiply_tile, multiply_tile_into, multiversioned, transpose,
+    Instructions, multiply_columns, multiply_tile, multiply_tile_into, multiversioned,
 };
 use crate::sums::add;
+use crate::transpose::transpose;
 
 /// Steps of the depth whose right columns stay in the first-level cache.
 const CACHED_COLUMNS: usize = 8192;
