@@ -38,6 +38,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("burn", &["mofang-nn", "mofang-train", "mofang-runtime"]),
     ("object_store", &["mofang-artifacts"]),
     ("sqlx", &["mofang-store"]),
+    ("tokenizers", &["mofang-data"]),
     ("tonic", &["mofang-grpc", "mofang-http"]),
     ("zip", &["mofang-pytorch"]),
 ];
