@@ -4,6 +4,14 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KernelError {
+    /// Sizes that do not go together.
+    #[error("{operation}: {problem}")]
+    Shape {
+        /// The operation.
+        operation: &'static str,
+        /// What does not fit.
+        problem: &'static str,
+    },
     /// There is no such window.
     #[error("a {operation} over {size:?} pixels has no such geometry")]
     Geometry {
@@ -11,6 +19,16 @@ pub enum KernelError {
         operation: &'static str,
         /// `[height, width]` of its input.
         size: [usize; 2],
+    },
+    /// There is no such row, class or the like.
+    #[error("{what} is {index}, of {count}")]
+    Index {
+        /// What was asked for.
+        what: &'static str,
+        /// Its number.
+        index: i64,
+        /// How many there are.
+        count: usize,
     },
     /// A slice has another length than its shape says.
     #[error("{what} has {actual} values, not {expected}")]

@@ -19,16 +19,26 @@
     reason = "counts of values are far below 2^52, and results are f32"
 )]
 
+pub mod attention;
 pub mod batch_norm2d;
 pub mod conv2d;
+pub mod cross_entropy;
+pub mod ctc;
+pub mod embedding;
+pub mod layer_norm;
 pub mod linear;
+pub mod nonlinearity;
 pub mod optimizer;
 pub mod pointwise;
 pub mod pooling;
+pub mod recurrent;
+pub mod rope;
 pub mod subsample;
 
 mod activation;
 mod error;
+mod math;
+mod product;
 mod recycling;
 mod scratch;
 mod shared;
@@ -37,15 +47,21 @@ mod sums;
 
 pub use activation::Activation;
 pub use error::KernelError;
+pub use nonlinearity::Nonlinearity;
 pub use recycling::{recycle, recycled};
 #[doc(hidden)]
-pub use simd::lower_instructions;
+pub use simd::{lower_instructions, register_speed};
 
 /// The shapes of the operations.
 pub mod geometry {
+    pub use crate::attention::{AttentionShape, HeadLayout};
     pub use crate::batch_norm2d::ChannelShape;
     pub use crate::conv2d::{Conv2dGeometry, Conv2dWindows};
+    pub use crate::embedding::EmbeddingShape;
+    pub use crate::layer_norm::RowShape;
     pub use crate::linear::LinearShape;
     pub use crate::pooling::{AreaGeometry, PoolGeometry};
+    pub use crate::recurrent::RecurrentShape;
+    pub use crate::rope::{RotaryPairs, RotaryShape};
     pub use crate::subsample::SubsampleShape;
 }

@@ -176,11 +176,60 @@ impl Vector for Baseline {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps,
+        __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_set1_ps,
+        _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
         _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps,
     };
 
     use super::Vector;
+
+    /// Transposes 8 rows of `columns` values, 8 at least.
+    ///
+    /// # Safety
+    /// The processor must have AVX2. `from` must be 8 rows of `columns` values, `from_stride` apart, and `to`
+    /// `columns` rows of 8, `to_stride` apart.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn transpose_band(
+        from: *const f32,
+        from_stride: usize,
+        columns: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        for column in (0..columns).step_by(8) {
+            let column = column.min(columns - 8);
+            // SAFETY: the caller says that the block from `column` on lies within `from`.
+            let rows: [__m256; 8] = std::array::from_fn(|row| unsafe {
+                _mm256_loadu_ps(from.add(row * from_stride + column))
+            });
+            let pairs: [__m256; 8] = std::array::from_fn(|place| {
+                let (one, two) = (rows[place / 2 * 2], rows[place / 2 * 2 + 1]);
+                if place % 2 == 0 {
+                    _mm256_unpacklo_ps(one, two)
+                } else {
+                    _mm256_unpackhi_ps(one, two)
+                }
+            });
+            let fours: [__m256; 8] = std::array::from_fn(|place| {
+                let first = place / 4 * 4 + place % 4 / 2;
+                let (one, two) = (pairs[first], pairs[first + 2]);
+                if place % 2 == 0 {
+                    _mm256_shuffle_ps::<0x44>(one, two)
+                } else {
+                    _mm256_shuffle_ps::<0xee>(one, two)
+                }
+            });
+            for place in 0..4 {
+                let low = _mm256_permute2f128_ps::<0x20>(fours[place], fours[place + 4]);
+                let high = _mm256_permute2f128_ps::<0x31>(fours[place], fours[place + 4]);
+                // SAFETY: as above, for `to`.
+                unsafe {
+                    _mm256_storeu_ps(to.add((column + place) * to_stride), low);
+                    _mm256_storeu_ps(to.add((column + place + 4) * to_stride), high);
+                }
+            }
+        }
+    }
 
     macro_rules! vector {
         ($name:ident, $values:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident) => {
@@ -274,6 +323,33 @@ pub(crate) fn multiply_tile(
     }
 }
 
+/// As [`multiply_tile`], but the columns of `left` begin `stride` values apart; there may be others behind.
+///
+/// # Panics
+/// As [`multiply_tile`], and when a column has fewer values than rows.
+pub(crate) fn multiply_columns(
+    instructions: Instructions,
+    rows: usize,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    tile: &mut [f32],
+) {
+    match instructions {
+        // SAFETY: the value of `Instructions` says that the processor has these features.
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx512 => unsafe {
+            multiply_columns_avx512(rows, left, stride, right, tile);
+        },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2 => unsafe { multiply_columns_avx2(rows, left, stride, right, tile) },
+        Instructions::Baseline => {
+            multiply_columns_rows(Baseline, rows, left, stride, right, tile);
+        }
+    }
+}
+
 /// As [`multiply_tile`], but `left` is stored row by row, [`BLOCK`] values each (`[rows, BLOCK]`), and
 /// `right` and `tile` have the columns of one or two vectors.
 pub(crate) fn multiply_tile_by_rows(
@@ -326,6 +402,74 @@ pub(crate) struct InPlace<'a> {
     pub(crate) values: &'a [f32],
     pub(crate) steps: &'a [usize],
     pub(crate) starts: [usize; 2],
+}
+
+/// `to[column, row] = from[row, column]` for `[rows, columns]` values; rows of `from` begin `from_stride` values
+/// apart, those of `to` `to_stride`.
+///
+/// # Panics
+/// When the slices are too short.
+pub(crate) fn transpose(
+    from: &[f32],
+    from_stride: usize,
+    [rows, columns]: [usize; 2],
+    to: &mut [f32],
+    to_stride: usize,
+) {
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    assert!(rows <= to_stride, "rows that lie over each other");
+    let ends = [
+        (rows - 1) * from_stride + columns,
+        (columns - 1) * to_stride + rows,
+    ];
+    assert!(ends[0] <= from.len() && ends[1] <= to.len());
+    #[cfg(target_arch = "x86_64")]
+    if rows >= 8 && columns >= 8 && Instructions::best() != Instructions::Baseline {
+        // The last blocks may lie over those before them, and write the same again.
+        for row in (0..rows).step_by(8).map(|row| row.min(rows - 8)) {
+            // SAFETY: better instructions than the baseline have AVX2; blocks lie within the
+            // `[rows, columns]` whose ends were compared with the slices' above.
+            unsafe {
+                x86::transpose_band(
+                    from.as_ptr().add(row * from_stride),
+                    from_stride,
+                    columns,
+                    to.as_mut_ptr().add(row),
+                    to_stride,
+                );
+            }
+        }
+        return;
+    }
+    for row in 0..rows {
+        let values = &from[row * from_stride..][..columns];
+        for (target, value) in to[row..].iter_mut().step_by(to_stride).zip(values) {
+            *target = *value;
+        }
+    }
+}
+
+/// Multiplies and adds in registers alone, `steps` times a full tile, and gives the number of products: what
+/// the processor can do, for measurements.
+#[doc(hidden)]
+pub fn register_speed(steps: usize) -> usize {
+    let instructions = Instructions::best();
+    let (rows, columns) = (instructions.rows_max(), instructions.columns());
+    let (left, right) = (vec![0.5; rows * 64], vec![0.5; columns * 64]);
+    let mut tile = vec![0.0; rows * columns];
+    for _ in 0..steps.div_ceil(64) {
+        multiply_tile(
+            instructions,
+            rows,
+            std::hint::black_box(&left),
+            &right,
+            &mut tile,
+        );
+        std::hint::black_box(&tile);
+    }
+    steps.next_multiple_of(64) * rows * columns
 }
 
 /// The depth of [`multiply_tile_by_rows`].
@@ -399,6 +543,39 @@ fn multiply_in_place_avx2(rows: usize, left: &[f32], right: InPlace<'_>, tile: &
     multiply_in_place_rows(unsafe { x86::Avx2::new() }, rows, left, right, tile);
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+fn multiply_columns_avx512(
+    rows: usize,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    tile: &mut [f32],
+) {
+    // SAFETY: this function is called only where the processor has the instructions.
+    multiply_columns_rows(
+        unsafe { x86::Avx512::new() },
+        rows,
+        left,
+        stride,
+        right,
+        tile,
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn multiply_columns_avx2(
+    rows: usize,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    tile: &mut [f32],
+) {
+    // SAFETY: this function is called only where the processor has the instructions.
+    multiply_columns_rows(unsafe { x86::Avx2::new() }, rows, left, stride, right, tile);
+}
+
 /// Calls a function with the number of rows as a constant, so that the accumulators stay in registers.
 macro_rules! with_rows {
     ($rows:expr, $function:ident($($arg:expr),*)) => {
@@ -425,6 +602,40 @@ macro_rules! with_rows {
 #[inline(always)]
 fn multiply_rows<V: Vector>(vector: V, rows: usize, left: &[f32], right: &[f32], tile: &mut [f32]) {
     with_rows!(rows, multiply(vector, left, right, tile));
+}
+
+#[inline(always)]
+fn multiply_columns_rows<V: Vector>(
+    vector: V,
+    rows: usize,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    tile: &mut [f32],
+) {
+    with_rows!(rows, multiply_strided(vector, left, stride, right, tile));
+}
+
+#[inline(always)]
+fn multiply_strided<V: Vector, const ROWS: usize>(
+    vector: V,
+    left: &[f32],
+    stride: usize,
+    right: &[f32],
+    tile: &mut [f32],
+) {
+    let mut sums = [[vector.splat(0.0); 2]; ROWS];
+    let steps = left.chunks(stride).zip(right.chunks_exact(2 * V::LANES));
+    for (left, right) in steps {
+        let first = vector.load(right);
+        let second = vector.load(&right[V::LANES..]);
+        for (sums, value) in sums.iter_mut().zip(&left[..ROWS]) {
+            let value = vector.splat(*value);
+            sums[0] = vector.multiply_add(value, first, sums[0]);
+            sums[1] = vector.multiply_add(value, second, sums[1]);
+        }
+    }
+    store_tile(vector, &sums, tile);
 }
 
 #[inline(always)]
@@ -557,8 +768,37 @@ fn store_tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "values are copied")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_matrix_is_transposed() {
+        for (rows, columns) in [
+            (0, 5),
+            (5, 0),
+            (1, 1),
+            (8, 8),
+            (14, 40),
+            (3, 9),
+            (9, 3),
+            (17, 23),
+        ] {
+            let (from_stride, to_stride) = (columns + 2, rows + 3);
+            let from: Vec<f32> = (0..rows * from_stride).map(|i| i as f32).collect();
+            let mut to = vec![-1.0; columns * to_stride];
+            transpose(&from, from_stride, [rows, columns], &mut to, to_stride);
+            for (place, value) in to.iter().enumerate() {
+                let (column, row) = (place / to_stride, place % to_stride);
+                let expected = if row < rows {
+                    (row * from_stride + column) as f32
+                } else {
+                    -1.0
+                };
+                assert_eq!(*value, expected, "{rows}x{columns} at {column}, {row}");
+            }
+        }
+    }
 
     #[test]
     fn tiles_are_products_with_every_set_of_instructions() {

@@ -1,6 +1,8 @@
 //! Sums of slices in a fixed order: in lanes, so that they are vector instructions, and in blocks, so
 //! that rounding errors do not grow with the length.
 
+use rayon::prelude::*;
+
 use crate::simd::multiversioned;
 
 /// Values that are summed in single precision before they go into the sum in double precision.
@@ -42,6 +44,56 @@ multiversioned! {
             *sum += value * value;
         }
         sums.iter().sum()
+    }
+}
+
+/// The sum of each column of rows of `columns` values: of parts that the shape fixes, in their order.
+pub(crate) fn column_sums(values: &[f32], columns: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; columns];
+    if columns == 0 {
+        return sums;
+    }
+    let rows = (values.len() / columns).div_ceil(32).max(64);
+    let parts: Vec<Vec<f32>> = values
+        .par_chunks(rows * columns)
+        .map(|values| {
+            let mut sums = vec![0.0; columns];
+            for row in values.chunks_exact(columns) {
+                add(row, &mut sums);
+            }
+            sums
+        })
+        .collect();
+    for part in parts {
+        add(&part, &mut sums);
+    }
+    sums
+}
+
+multiversioned! {
+    /// `Σ x · y`
+    pub(crate) fn products(left: &[f32], right: &[f32]) -> f64 {
+        let mut sums = [0.0_f32; 64];
+        let (lefts, left_rest) = left.as_chunks::<64>();
+        let (rights, right_rest) = right.as_chunks::<64>();
+        for (left, right) in lefts.iter().zip(rights) {
+            for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
+                *sum += left * right;
+            }
+        }
+        for (sum, (left, right)) in sums.iter_mut().zip(left_rest.iter().zip(right_rest)) {
+            *sum += left * right;
+        }
+        fold(sums)
+    }
+}
+
+multiversioned! {
+    /// `sums += values`
+    pub(crate) fn add(values: &[f32], sums: &mut [f32]) {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += value;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Linear layers against their definition.
 
 use mofang_kernels::geometry::LinearShape;
-use mofang_kernels::{Activation, linear};
+use mofang_kernels::{Activation, Nonlinearity, linear};
 use proptest::prelude::*;
 
 use crate::support::{assert_sums, bits, values};
@@ -50,6 +50,20 @@ fn check(shape: LinearShape) {
     )
     .unwrap();
     assert_sums("rectified output", &actual, &rectified, features_in, 1.0);
+    let mut before = vec![f32::NAN; output.len()];
+    linear::forward_nonlinear(
+        &shape,
+        &input,
+        &weight,
+        Some(&bias),
+        Nonlinearity::Silu,
+        Some(&mut before),
+        &mut actual,
+    )
+    .unwrap();
+    assert_sums("sums", &before, &output, features_in, 1.0);
+    let bent: Vec<f64> = output.iter().map(|x| x / (1.0 + (-x).exp())).collect();
+    assert_sums("bent output", &actual, &bent, features_in, 1.5);
     let mut actual = vec![f32::NAN; input.len()];
     linear::input_gradient(&shape, &weight, &slopes, &mut actual).unwrap();
     assert_sums(

@@ -42,3 +42,34 @@ pub(crate) fn assert_sums(what: &str, actual: &[f32], expected: &[f64], terms: u
 pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
+
+pub(crate) fn widen(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|value| f64::from(*value)).collect()
+}
+
+/// Checks a gradient against finite differences of what it is the gradient of, at some places.
+#[track_caller]
+pub(crate) fn assert_slope(
+    what: &str,
+    actual: &[f32],
+    at: &[f64],
+    bound: f64,
+    total: impl Fn(&[f64]) -> f64,
+) {
+    assert_eq!(actual.len(), at.len(), "gradient by the {what}");
+    let step = 1e-5;
+    for place in (0..at.len()).step_by(at.len().div_ceil(7).max(1)) {
+        let moved = |by: f64| {
+            let mut at = at.to_vec();
+            at[place] += by;
+            total(&at)
+        };
+        let slope = (moved(step) - moved(-step)) / (2.0 * step);
+        let error = (f64::from(actual[place]) - slope).abs();
+        assert!(
+            error <= bound * (1.0 + slope.abs()),
+            "gradient by the {what} at {place}: {} is not {slope} within {bound}",
+            actual[place]
+        );
+    }
+}
