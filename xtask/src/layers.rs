@@ -10,6 +10,7 @@ use crate::checks::cargo;
 const LAYERS: &[&[&str]] = &[
     &["mofang-types"],
     &[
+        "mofang-audio",
         "mofang-data",
         "mofang-pytorch",
         "mofang-kernels",
@@ -37,7 +38,10 @@ const FENCES: &[(&str, &[&str])] = &[
     ("axum", &["mofang-http"]),
     ("burn", &["mofang-nn", "mofang-train", "mofang-runtime"]),
     ("object_store", &["mofang-artifacts"]),
+    ("realfft", &["mofang-audio"]),
     ("sqlx", &["mofang-store"]),
+    ("symphonia", &["mofang-audio"]),
+    ("tokenizers", &["mofang-data"]),
     ("tonic", &["mofang-grpc", "mofang-http"]),
     ("zip", &["mofang-pytorch"]),
 ];

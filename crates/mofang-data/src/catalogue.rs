@@ -10,6 +10,7 @@ use mofang_types::{ArtifactDigest, closest, with_suggestion};
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
+use crate::readers::TextLayout;
 
 /// A file of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,36 @@ pub enum ReaderSpec {
         /// The column of the label.
         label_column: String,
     },
+    /// Files of texts with labels.
+    Text {
+        /// The files of the training split, or of all that is to be split.
+        train: Vec<String>,
+        /// The files of the validation split, where the dataset has one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        validation: Vec<String>,
+        /// The files of the test split, where the dataset has one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        test: Vec<String>,
+        /// How they are written, and where text and label stand.
+        #[serde(default)]
+        layout: TextLayout,
+    },
+}
+
+/// How long the texts of a dataset are, in characters; cleaning removes others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextLength {
+    /// At least.
+    #[serde(default)]
+    pub min: usize,
+    /// At most.
+    #[serde(default = "text_length_max")]
+    pub max: usize,
+}
+
+const fn text_length_max() -> usize {
+    crate::text::TEXT_BYTES_MAX
 }
 
 /// The size that every image of a dataset has.
@@ -101,12 +132,16 @@ pub struct CatalogueEntry {
     /// Where it is described.
     #[serde(default)]
     pub homepage: String,
-    /// The labels of the classes, by index; a folder or archive of images may leave them out.
+    /// The labels of the classes, by index; a folder or archive of images and files of texts may leave
+    /// them out.
     #[serde(default)]
     pub labels: Vec<String>,
     /// The size of every image, where it is fixed; cleaning removes images of another size.
     #[serde(default)]
     pub image_size: Option<ImageSize>,
+    /// How long every text is; cleaning removes others.
+    #[serde(default)]
+    pub text_length: Option<TextLength>,
     /// How the files are read.
     pub reader: ReaderSpec,
     /// The files.
@@ -125,13 +160,26 @@ impl CatalogueEntry {
         let malformed = |reason: &str| Err(DataError::malformed(source, reason));
         let names_its_classes = matches!(
             entry.reader,
-            ReaderSpec::ImageTar { .. } | ReaderSpec::ImageFolder { .. }
+            ReaderSpec::ImageTar { .. } | ReaderSpec::ImageFolder { .. } | ReaderSpec::Text { .. }
         );
         if entry.labels.is_empty() && !names_its_classes {
             return malformed("`labels` is missing: the labels of the classes, by index");
         }
         if entry.labels.iter().collect::<BTreeSet<_>>().len() != entry.labels.len() {
             return malformed("`labels` has the same label twice");
+        }
+        if let ReaderSpec::Text { layout, .. } = &entry.reader
+            && !layout.label_values.is_empty()
+            && layout.label_values.len() != entry.labels.len()
+        {
+            return Err(DataError::malformed(
+                source,
+                format!(
+                    "`label_values` has {} values, and there are {} labels",
+                    layout.label_values.len(),
+                    entry.labels.len()
+                ),
+            ));
         }
         for file in &entry.files {
             if file.url.is_some() && file.sha256.is_none() {
@@ -190,6 +238,10 @@ impl Catalogue {
     pub fn builtin() -> Result<Self, DataError> {
         let sources = [
             (
+                "catalogue/banking77.toml",
+                include_str!("../catalogue/banking77.toml"),
+            ),
+            (
                 "catalogue/clothing-small-96.toml",
                 include_str!("../catalogue/clothing-small-96.toml"),
             ),
@@ -200,6 +252,22 @@ impl Catalogue {
             (
                 "catalogue/fashion-mnist.toml",
                 include_str!("../catalogue/fashion-mnist.toml"),
+            ),
+            (
+                "catalogue/sentiment-labelled-sentences.toml",
+                include_str!("../catalogue/sentiment-labelled-sentences.toml"),
+            ),
+            (
+                "catalogue/sib200-eng-latn.toml",
+                include_str!("../catalogue/sib200-eng-latn.toml"),
+            ),
+            (
+                "catalogue/sib200-zho-hans.toml",
+                include_str!("../catalogue/sib200-zho-hans.toml"),
+            ),
+            (
+                "catalogue/sms-spam.toml",
+                include_str!("../catalogue/sms-spam.toml"),
             ),
         ];
         let entries = sources

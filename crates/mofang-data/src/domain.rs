@@ -11,6 +11,8 @@ use crate::DataError;
 pub enum Domain {
     /// Images.
     Image,
+    /// Texts.
+    Text,
 }
 
 impl Domain {
@@ -21,13 +23,12 @@ impl Domain {
     pub fn of(task: Task) -> Result<Self, DataError> {
         match task {
             Task::ImageClassification => Ok(Self::Image),
-            Task::AudioClassification
-            | Task::Embedding
-            | Task::TabularClassification
-            | Task::TabularRegression
-            | Task::TextClassification => Err(DataError::InvalidPipeline(format!(
-                "no transform of this version is for {task}"
-            ))),
+            Task::Embedding | Task::TextClassification => Ok(Self::Text),
+            Task::AudioClassification | Task::TabularClassification | Task::TabularRegression => {
+                Err(DataError::InvalidPipeline(format!(
+                    "no transform of this version is for {task}"
+                )))
+            }
         }
     }
 }
@@ -36,6 +37,7 @@ impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Image => "images",
+            Self::Text => "texts",
         })
     }
 }

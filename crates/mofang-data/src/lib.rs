@@ -29,10 +29,11 @@ mod row;
 mod split;
 mod split_reference;
 mod store;
+pub mod text;
 pub mod transforms;
 
 pub use augmentations::Augmentation;
-pub use catalogue::{Catalogue, CatalogueEntry, CatalogueFile, ImageSize, ReaderSpec};
+pub use catalogue::{Catalogue, CatalogueEntry, CatalogueFile, ImageSize, ReaderSpec, TextLength};
 pub use cleaning::{CleaningReport, RemovalReason, Removed};
 pub use dataset::{Dataset, Split, SplitName};
 pub use decoders::Decoder;

@@ -21,6 +21,23 @@ pub struct SplitSettings {
     pub seed: u64,
     /// Whether unreadable, unlabelled and repeated examples are removed.
     pub clean: bool,
+    /// From which similarity on (the Jaccard index of their n-grams of 5 characters, 0 to 1) two texts
+    /// are nearly the same, so that cleaning keeps only one of them; 1 keeps all that differ.
+    #[serde(skip_serializing_if = "is_default_similarity")]
+    pub near_duplicate_similarity: f64,
+}
+
+/// The similarity of texts from which on they are nearly the same.
+const NEAR_DUPLICATE_SIMILARITY: f64 = 0.9;
+
+/// The default is not written, so that the digests of recipes from before it stay.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::float_cmp,
+    reason = "serde asks for a reference; the very value of the default is meant"
+)]
+fn is_default_similarity(similarity: &f64) -> bool {
+    *similarity == NEAR_DUPLICATE_SIMILARITY
 }
 
 impl Default for SplitSettings {
@@ -30,6 +47,7 @@ impl Default for SplitSettings {
             test_fraction: 0.2,
             seed: 0,
             clean: true,
+            near_duplicate_similarity: NEAR_DUPLICATE_SIMILARITY,
         }
     }
 }
@@ -49,6 +67,12 @@ impl SplitSettings {
                     "{name} = {share} is not in [0, 1)"
                 )));
             }
+        }
+        if !(self.near_duplicate_similarity > 0.0 && self.near_duplicate_similarity <= 1.0) {
+            return Err(DataError::InvalidSettings(format!(
+                "near_duplicate_similarity = {} is not in (0, 1]",
+                self.near_duplicate_similarity
+            )));
         }
         Ok(())
     }
@@ -123,7 +147,7 @@ mod tests {
             validation_fraction: 0.25,
             test_fraction: 0.2,
             seed: 3,
-            clean: true,
+            ..SplitSettings::default()
         };
         let mut splits = BTreeMap::from([(SplitName::Train, examples())]);
         settings.complete(&mut splits);

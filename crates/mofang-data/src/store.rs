@@ -1,7 +1,7 @@
 //! The datasets of a data directory: what is there, fetching and verifying it, and reading it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use crate::catalogue::embedded;
 use crate::cleaning::{Expected, clean};
 use crate::pull::{pull_file, verify_file};
 use crate::readers::{
-    CsvPixels, RawSplits, read_csv_pixels, read_idx_pair, read_image_folder, read_image_tar,
+    CsvPixels, RawSplits, TextFile, read_csv_pixels, read_idx_pair, read_image_folder,
+    read_image_tar,
 };
 use crate::{
     Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
@@ -189,6 +190,8 @@ impl Source<'_> {
             let expected = Expected {
                 classes: self.entry.labels.len(),
                 image_size: self.entry.image_size,
+                text_length: self.entry.text_length,
+                near_duplicate_similarity: settings.near_duplicate_similarity,
             };
             splits = clean(splits, expected, &mut cleaning);
         } else {
@@ -320,6 +323,42 @@ impl Source<'_> {
                 cleaning.removed.extend(rows.removed);
                 Ok(RawSplits::from([(SplitName::Train, rows.examples)]))
             }
+            ReaderSpec::Text {
+                train,
+                validation,
+                test,
+                layout,
+            } => {
+                let mut files = Vec::new();
+                for (split, names) in [
+                    (SplitName::Train, train),
+                    (SplitName::Validation, validation),
+                    (SplitName::Test, test),
+                ] {
+                    for name in names {
+                        let bytes = self.bytes_of(name)?;
+                        files.push((split, TextFile::read(name, &bytes, layout)?));
+                    }
+                }
+                if self.entry.labels.is_empty() {
+                    let labels = files.iter().flat_map(|(_, file)| file.labels());
+                    let labels: BTreeSet<&str> = labels.collect();
+                    self.entry.labels = labels.into_iter().map(str::to_owned).collect();
+                }
+                let values = if layout.label_values.is_empty() {
+                    self.entry.labels.clone()
+                } else {
+                    layout.label_values.clone()
+                };
+                let mut splits = RawSplits::new();
+                for (split, file) in files {
+                    let rows = file.into_rows(split, &values);
+                    cleaning.examined += rows.removed.len();
+                    cleaning.removed.extend(rows.removed);
+                    splits.entry(split).or_default().extend(rows.examples);
+                }
+                Ok(splits)
+            }
         }
     }
 }
@@ -405,7 +444,7 @@ mod tests {
             validation_fraction: 0.0,
             test_fraction: 0.25,
             seed: 0,
-            clean: true,
+            ..SplitSettings::default()
         };
         let dataset = store().load(entry.to_str().unwrap(), &settings).unwrap();
         assert_eq!(dataset.labels, ["dark", "light"]);

@@ -1,6 +1,7 @@
 //! The steps after a model: from logits to an answer.
 //!
-//! For classification they are `softmax`, `top_k` and `labels`, in this order.
+//! For classification they are `softmax`, `top_k` and `labels`, in this order; for an embedding,
+//! `embedding` alone.
 
 use mofang_types::{ClassProbability, Prediction};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,12 @@ use crate::{DataError, Example, StepInfo};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decoder {
+    /// The outputs are a vector.
+    Embedding {
+        /// Whether it is scaled to the length 1, so that a scalar product is the cosine.
+        #[serde(default = "yes")]
+        normalize: bool,
+    },
     /// Names the classes by the labels of the package.
     Labels {},
     /// Logits to probabilities.
@@ -22,9 +29,17 @@ pub enum Decoder {
     },
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// Every decoder, by name.
 pub fn all() -> &'static [StepInfo] {
     &[
+        StepInfo {
+            name: "embedding",
+            summary: "the outputs are a vector, scaled to the length 1 unless `normalize` is false",
+        },
         StepInfo {
             name: "labels",
             summary: "names the classes",
@@ -49,7 +64,9 @@ impl Decoder {
     pub(crate) fn fit(&mut self, examples: &[Example]) -> Result<(), DataError> {
         let _ = examples;
         match self {
-            Self::Labels {} | Self::Softmax {} | Self::TopK { .. } => Ok(()),
+            Self::Embedding { .. } | Self::Labels {} | Self::Softmax {} | Self::TopK { .. } => {
+                Ok(())
+            }
         }
     }
 }
@@ -61,6 +78,11 @@ pub(crate) enum Answer {
     Classes {
         /// How many, at least 1.
         top_k: usize,
+    },
+    /// A vector.
+    Embedding {
+        /// Whether it is scaled to the length 1.
+        normalize: bool,
     },
 }
 
@@ -74,6 +96,7 @@ impl Answer {
     ) -> Result<Prediction, DataError> {
         match self {
             Self::Classes { top_k: own } => decode(outputs, labels, top_k.unwrap_or(*own)),
+            Self::Embedding { normalize } => embedding(outputs, *normalize),
         }
     }
 }
@@ -84,8 +107,13 @@ pub(crate) fn check(decoders: &[Decoder]) -> Result<Answer, DataError> {
         [Decoder::Softmax {}, Decoder::TopK { k }, Decoder::Labels {}] if *k >= 1 => {
             Ok(Answer::Classes { top_k: *k })
         }
+        [Decoder::Embedding { normalize }] => Ok(Answer::Embedding {
+            normalize: *normalize,
+        }),
         _ => Err(DataError::InvalidPipeline(
-            "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order".to_owned(),
+            "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order; \
+             that of an embedding is embedding"
+                .to_owned(),
         )),
     }
 }
@@ -96,6 +124,23 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
     let sum: f32 = exponentials.iter().sum();
     exponentials.into_iter().map(|value| value / sum).collect()
+}
+
+/// The vector, perhaps scaled to the length 1; one of zeros stays.
+fn embedding(outputs: &[f32], normalize: bool) -> Result<Prediction, DataError> {
+    if let Some(index) = outputs.iter().position(|value| !value.is_finite()) {
+        return Err(DataError::NotFinite { index });
+    }
+    let squares: f64 = outputs.iter().map(|value| f64::from(*value).powi(2)).sum();
+    let scale = if normalize && squares > 0.0 {
+        squares.sqrt().recip()
+    } else {
+        1.0
+    };
+    let scaled = outputs
+        .iter()
+        .map(|value| (f64::from(*value) * scale) as f32);
+    Ok(Prediction::Embedding(scaled.collect()))
 }
 
 fn decode(logits: &[f32], labels: &[String], top_k: usize) -> Result<Prediction, DataError> {
@@ -148,6 +193,22 @@ mod tests {
         // scipy.special.softmax([1, 3, 2])
         let probabilities: Vec<f32> = classes.iter().map(|class| class.probability).collect();
         mofang_types::testing::assert_close(&probabilities, &[0.665_240_96, 0.244_728_47], 1e-6);
+    }
+
+    #[test]
+    fn a_vector_is_scaled_to_the_length_1_or_left() {
+        let values = |outputs: &[f32], normalize| match embedding(outputs, normalize).unwrap() {
+            Prediction::Embedding(values) => values,
+            other => panic!("{other:?}"),
+        };
+        mofang_types::testing::assert_close(&values(&[3.0, 4.0], true), &[0.6, 0.8], 1e-6);
+        mofang_types::testing::assert_close(&values(&[3.0, 4.0], false), &[3.0, 4.0], 1e-6);
+        mofang_types::testing::assert_close(&values(&[0.0; 2], true), &[0.0; 2], 1e-6);
+        assert!(embedding(&[f32::NAN], true).is_err());
+        assert_eq!(
+            check(&[Decoder::Embedding { normalize: true }]).unwrap(),
+            Answer::Embedding { normalize: true }
+        );
     }
 
     #[test]

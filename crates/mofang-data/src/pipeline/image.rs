@@ -54,6 +54,12 @@ impl ImageFront {
                     }
                     pixel_stage.push(transform.clone());
                 }
+                Transform::CleanText(_) | Transform::Tokenize(_) | Transform::Truncate(_) => {
+                    return Err(DataError::WrongInput {
+                        expected: "images",
+                        actual: "a text",
+                    });
+                }
             }
         }
         let shape = fixed_shape(&pixel_stage);

@@ -10,6 +10,7 @@
 
 mod front;
 mod image;
+mod text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::decoders::Answer;
 use crate::{Augmentation, DataError, Decoder, Domain, Pixels, RawExample, Split, Transform};
 use front::Front;
 use image::ImageFront;
+use text::TextFront;
 
 /// The steps around a model, as they are written in a recipe and stored in a package.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,6 +98,9 @@ impl Pipeline {
         for transform in &self.transforms {
             transform.check()?;
         }
+        if domain == Domain::Text {
+            text::check(&self.transforms)?;
+        }
         crate::decoders::check(&self.decoders).map(|_| ())
     }
 
@@ -104,12 +109,27 @@ impl Pipeline {
     /// # Errors
     /// When the data do not tell it.
     pub fn fit(&self, train: &Split) -> Result<FittedPipeline, DataError> {
+        self.fit_with(train, &PipelineFiles::new())
+    }
+
+    /// As [`Self::fit`], with the files that steps take from elsewhere, such as a tokenizer.
+    ///
+    /// # Errors
+    /// When the data do not tell what is left to them, or a file is missing.
+    pub fn fit_with(
+        &self,
+        train: &Split,
+        given: &PipelineFiles,
+    ) -> Result<FittedPipeline, DataError> {
         let mut fitted = FittedPipeline {
             pipeline: self.clone(),
             files: PipelineFiles::new(),
         };
         for transform in &mut fitted.pipeline.transforms {
             transform.fit(train.examples(), &mut fitted.files)?;
+        }
+        if self.domain()? == Domain::Text {
+            text::fit(&self.transforms, train.examples(), given, &mut fitted.files)?;
         }
         for decoder in &mut fitted.pipeline.decoders {
             decoder.fit(train.examples())?;
@@ -136,11 +156,12 @@ impl Pipeline {
         labels: &[String],
         files: &PipelineFiles,
     ) -> Result<CompiledPipeline, DataError> {
-        let _ = files;
         let front: Arc<dyn Front> = match self.domain()? {
             Domain::Image => Arc::new(ImageFront::new(&self.transforms)?),
+            Domain::Text => Arc::new(TextFront::new(&self.transforms, files)?),
         };
         Ok(CompiledPipeline {
+            domain: self.domain()?,
             front,
             answer: crate::decoders::check(&self.decoders)?,
             labels: labels.to_vec(),
@@ -151,12 +172,18 @@ impl Pipeline {
 /// A pipeline that is checked and ready to run. Cheap to share between threads.
 #[derive(Debug, Clone)]
 pub struct CompiledPipeline {
+    domain: Domain,
     front: Arc<dyn Front>,
     answer: Answer,
     labels: Vec<String>,
 }
 
 impl CompiledPipeline {
+    /// What the transforms take.
+    pub fn domain(&self) -> Domain {
+        self.domain
+    }
+
     /// The labels of the classes, by index; for numbers, the names of what they measure.
     pub fn labels(&self) -> &[String] {
         &self.labels
@@ -173,11 +200,25 @@ impl CompiledPipeline {
     /// When the input cannot be read, is too large, or is not what a step needs; for a ready tensor,
     /// when its shape is wrong or a value is not finite.
     pub fn prepare(&self, input: &RawExample) -> Result<Tensor, DataError> {
+        self.prepare_noting(input, &mut Vec::new())
+    }
+
+    /// As [`Self::prepare`], with what whoever asks should know about the input put into `warnings`,
+    /// such as that its end was cut off.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn prepare_noting(
+        &self,
+        input: &RawExample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Tensor, DataError> {
         if let RawExample::Tensor(tensor) = input {
             self.check(tensor)?;
             return Ok(tensor.clone());
         }
-        self.finish(input, None)
+        let staged = self.front.stage_noting(input, warnings)?;
+        self.finish(&staged, None)
     }
 
     /// Prepares an input for training: as [`Self::prepare`], with augmentations.
@@ -190,17 +231,17 @@ impl CompiledPipeline {
         augmentations: &[Augmentation],
         randomness: &mut dyn Rng,
     ) -> Result<Tensor, DataError> {
-        self.finish(input, Some((augmentations, randomness)))
+        let staged = self.stage(input)?;
+        self.finish(&staged, Some((augmentations, randomness)))
     }
 
     fn finish(
         &self,
-        input: &RawExample,
+        staged: &Staged<'_>,
         augmenting: Option<Augmenting<'_>>,
     ) -> Result<Tensor, DataError> {
         let mut values = Vec::new();
-        let staged = self.stage(input)?;
-        let shape = self.finish_into(&staged, augmenting, &mut values, &mut Vec::new())?;
+        let shape = self.finish_into(staged, augmenting, &mut values, &mut Vec::new())?;
         Tensor::new(shape, values).map_err(|error| DataError::InvalidSettings(error.to_string()))
     }
 

@@ -4,6 +4,7 @@
 #![doc = include_str!("../../../../docs/adding-a-transform.md")]
 
 mod center_crop;
+mod clean_text;
 mod convert;
 pub(crate) mod decode;
 mod invert;
@@ -11,16 +12,21 @@ mod normalize;
 mod pad;
 mod resample;
 mod resize;
+mod tokenize;
+mod truncate;
 
 use serde::{Deserialize, Serialize};
 
 pub use center_crop::CenterCrop;
+pub use clean_text::CleanText;
 pub use convert::{Color, Convert};
 pub use decode::Decode;
 pub use invert::Invert;
 pub use normalize::Normalize;
 pub use pad::Pad;
 pub use resize::{Filter, Resize};
+pub use tokenize::Tokenize;
+pub use truncate::Truncate;
 
 use crate::{DataError, Domain, Example, PipelineFiles, Pixels, StepInfo};
 
@@ -36,6 +42,8 @@ const SIDE_MAX: usize = 8_192;
 pub enum Transform {
     /// See [`CenterCrop`].
     CenterCrop(CenterCrop),
+    /// See [`CleanText`].
+    CleanText(CleanText),
     /// See [`Convert`].
     Convert(Convert),
     /// See [`Decode`].
@@ -48,6 +56,10 @@ pub enum Transform {
     Pad(Pad),
     /// See [`Resize`].
     Resize(Resize),
+    /// See [`Tokenize`].
+    Tokenize(Tokenize),
+    /// See [`Truncate`].
+    Truncate(Truncate),
 }
 
 /// Every transform, by name.
@@ -56,6 +68,10 @@ pub fn all() -> &'static [StepInfo] {
         StepInfo {
             name: "center_crop",
             summary: "cuts height × width out of the middle",
+        },
+        StepInfo {
+            name: "clean_text",
+            summary: "Unicode's form KC, small letters, single spaces, no markup, no controls",
         },
         StepInfo {
             name: "convert",
@@ -81,6 +97,14 @@ pub fn all() -> &'static [StepInfo] {
             name: "resize",
             summary: "to height × width, or the shorter side to a length",
         },
+        StepInfo {
+            name: "tokenize",
+            summary: "a text to the ids of its tokens, by a tokenizer that is trained or given",
+        },
+        StepInfo {
+            name: "truncate",
+            summary: "keeps the first tokens of a text",
+        },
     ]
 }
 
@@ -89,12 +113,15 @@ impl Transform {
     pub fn name(&self) -> &'static str {
         match self {
             Self::CenterCrop(_) => "center_crop",
+            Self::CleanText(_) => "clean_text",
             Self::Convert(_) => "convert",
             Self::Decode(_) => "decode",
             Self::Invert(_) => "invert",
             Self::Normalize(_) => "normalize",
             Self::Pad(_) => "pad",
             Self::Resize(_) => "resize",
+            Self::Tokenize(_) => "tokenize",
+            Self::Truncate(_) => "truncate",
         }
     }
 
@@ -108,6 +135,23 @@ impl Transform {
             | Self::Normalize(_)
             | Self::Pad(_)
             | Self::Resize(_) => Domain::Image,
+            Self::CleanText(_) | Self::Tokenize(_) | Self::Truncate(_) => Domain::Text,
+        }
+    }
+
+    /// From where it takes a tokenizer that is there already: a path, or the name of a version.
+    pub fn takes_tokenizer_from(&self) -> Option<&str> {
+        match self {
+            Self::Tokenize(step) => step.from.as_deref(),
+            Self::CenterCrop(_)
+            | Self::CleanText(_)
+            | Self::Convert(_)
+            | Self::Decode(_)
+            | Self::Invert(_)
+            | Self::Normalize(_)
+            | Self::Pad(_)
+            | Self::Resize(_)
+            | Self::Truncate(_) => None,
         }
     }
 
@@ -123,13 +167,17 @@ impl Transform {
     ) -> Result<(), DataError> {
         let _ = (examples, files);
         match self {
+            // The front of texts trains a tokenizer, which needs the cleaning before it.
             Self::CenterCrop(_)
+            | Self::CleanText(_)
             | Self::Convert(_)
             | Self::Decode(_)
             | Self::Invert(_)
             | Self::Normalize(_)
             | Self::Pad(_)
-            | Self::Resize(_) => Ok(()),
+            | Self::Resize(_)
+            | Self::Tokenize(_)
+            | Self::Truncate(_) => Ok(()),
         }
     }
 
@@ -139,7 +187,9 @@ impl Transform {
             Self::Normalize(step) => step.check(),
             Self::Pad(step) => step.check(),
             Self::Resize(step) => step.check(),
-            Self::Convert(_) | Self::Decode(_) | Self::Invert(_) => Ok(()),
+            Self::Tokenize(step) => step.check(),
+            Self::Truncate(step) => step.check(),
+            Self::CleanText(_) | Self::Convert(_) | Self::Decode(_) | Self::Invert(_) => Ok(()),
         }
     }
 
@@ -148,7 +198,11 @@ impl Transform {
         match self {
             Self::Convert(step) => step.color.channels() == pixels.channels(),
             Self::Resize(step) => step.is_identity(pixels),
-            Self::Decode(_) | Self::Normalize(_) => true,
+            Self::CleanText(_)
+            | Self::Decode(_)
+            | Self::Normalize(_)
+            | Self::Tokenize(_)
+            | Self::Truncate(_) => true,
             Self::CenterCrop(_) | Self::Invert(_) | Self::Pad(_) => false,
         }
     }
@@ -161,7 +215,11 @@ impl Transform {
             Self::Invert(_) => Invert::apply(pixels),
             Self::Pad(step) => step.apply(&pixels),
             Self::Resize(step) => step.apply(pixels),
-            Self::Decode(_) | Self::Normalize(_) => Ok(pixels),
+            Self::CleanText(_)
+            | Self::Decode(_)
+            | Self::Normalize(_)
+            | Self::Tokenize(_)
+            | Self::Truncate(_) => Ok(pixels),
         }
     }
 
@@ -179,7 +237,12 @@ impl Transform {
                 (Some(height), Some(width)) => [channels, Some(height), Some(width)],
                 _ => [channels, None, None],
             },
-            Self::Decode(_) | Self::Invert(_) | Self::Normalize(_) => shape,
+            Self::CleanText(_)
+            | Self::Decode(_)
+            | Self::Invert(_)
+            | Self::Normalize(_)
+            | Self::Tokenize(_)
+            | Self::Truncate(_) => shape,
         }
     }
 }
