@@ -1,7 +1,7 @@
 //! The bill of materials of an imported package, in the form of `CycloneDX` 1.6 (ECMA-424).
 
 use mofang_nn::NetworkSpec;
-use mofang_types::ArtifactDigest;
+use mofang_types::{ArtifactDigest, ModelSignature};
 use serde_json::{Value, json};
 
 use crate::{ImportOptions, ImportReport};
@@ -26,6 +26,8 @@ pub(crate) fn bill_of_materials(
         .skip(1)
         .map(ToString::to_string)
         .collect();
+    let signature = ModelSignature::of(&spec.input, report.task, spec.outputs);
+    let output = signature.outputs.first().map_or("", |output| &output.name);
     let mut original = json!({
         "type": "file",
         "bom-ref": "original",
@@ -43,11 +45,11 @@ pub(crate) fn bill_of_materials(
         "hashes": hashes(weights),
         "modelCard": {
             "modelParameters": {
-                "task": "image-classification",
-                "architectureFamily": "convolutional neural network",
+                "task": report.task.name(),
+                "architectureFamily": family(&spec.architecture.name),
                 "modelArchitecture": spec.architecture.name,
                 "inputs": [{ "format": format!("{} {} [{}]", input.dtype, input.name, sizes.join(", ")) }],
-                "outputs": [{ "format": format!("f32 logits [{}]", spec.outputs) }],
+                "outputs": [{ "format": format!("f32 {} [{}]", output, spec.outputs) }],
             },
         },
     });
@@ -72,4 +74,13 @@ pub(crate) fn bill_of_materials(
         "components": [original],
         "dependencies": [{ "ref": "model", "dependsOn": ["original"] }],
     })
+}
+
+/// What kind of network an architecture is.
+fn family(architecture: &str) -> &'static str {
+    match architecture {
+        "bert" => "transformer",
+        "recurrent" => "recurrent neural network",
+        _ => "convolutional neural network",
+    }
 }

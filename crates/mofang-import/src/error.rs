@@ -51,6 +51,9 @@ pub enum ImportError {
         /// What about it is not supported; empty when the class is not.
         reason: String,
     },
+    /// The files do not belong together, or one that describes the weights cannot be used.
+    #[error("the files cannot be imported: {0}")]
+    Files(String),
     /// Something has to be said that the file does not tell.
     #[error("{what} is not known from the file: give {option}")]
     Missing {
@@ -84,6 +87,7 @@ impl Coded for ImportError {
             Self::UnknownFormat { .. }
             | Self::NotRecognized { .. }
             | Self::UnsupportedLayer { .. }
+            | Self::Files(_)
             | Self::Missing { .. }
             | Self::InvalidOption { .. }
             | Self::NotFinite { .. } => ErrorCode::InvalidInput,

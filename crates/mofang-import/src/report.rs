@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mofang_types::{ArchitectureSpec, ArtifactDigest};
+use mofang_types::{ArchitectureSpec, ArtifactDigest, ModelInput, Task};
 use serde::{Deserialize, Serialize};
 
 /// The format of a file.
@@ -40,10 +40,12 @@ pub struct ImportReport {
     pub place: String,
     /// The architecture, found or named.
     pub architecture: ArchitectureSpec,
-    /// `[channels, height, width]` of an image.
-    pub image_shape: [usize; 3],
-    /// The number of classes.
-    pub classes: usize,
+    /// What the model does.
+    pub task: Task,
+    /// What it takes for one example.
+    pub input: ModelInput,
+    /// How many numbers it gives for one example: classes, or the length of an embedding.
+    pub outputs: usize,
     /// The number of trainable values.
     pub parameters: usize,
     /// What was assumed and what is missing, for people.

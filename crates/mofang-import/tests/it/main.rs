@@ -5,3 +5,4 @@ mod files;
 mod options;
 mod published;
 mod support;
+mod transformers;

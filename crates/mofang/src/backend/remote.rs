@@ -219,13 +219,19 @@ fn escape(text: &str) -> String {
     })
 }
 
-/// A form with a file (RFC 7578).
+/// A form with files (RFC 7578).
 fn form(submission: Submission) -> anyhow::Result<Body> {
-    // No file holds the digest of itself.
-    let boundary = format!("mofang-{}", ArtifactDigest::of(&submission.bytes));
+    // No file holds the digest of all of them.
+    let digests: Vec<String> = submission
+        .files
+        .iter()
+        .map(|(_, bytes)| ArtifactDigest::of(bytes).to_string())
+        .collect();
+    let boundary = format!("mofang-{}", ArtifactDigest::of(digests.concat().as_bytes()));
     let options = serde_json::to_string(&submission.options).context("failed to write JSON")?;
     let aliases: Vec<String> = submission.aliases.into_iter().map(Into::into).collect();
-    let mut body = Vec::with_capacity(submission.bytes.len() + 4096);
+    let length: usize = submission.files.iter().map(|(_, bytes)| bytes.len()).sum();
+    let mut body = Vec::with_capacity(length + 4096);
     for (name, value) in [
         ("options", options),
         ("aliases", aliases.join(",")),
@@ -236,22 +242,24 @@ fn form(submission: Submission) -> anyhow::Result<Body> {
         );
         body.extend_from_slice(part.as_bytes());
     }
-    let file_name: String = submission
-        .file_name
-        .chars()
-        .map(|character| match character {
-            '"' | '\\' => '_',
-            _ if character.is_control() => '_',
-            _ => character,
-        })
-        .collect();
-    let head = format!(
-        "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\
-         content-type: application/octet-stream\r\n\r\n"
-    );
-    body.extend_from_slice(head.as_bytes());
-    body.extend_from_slice(&submission.bytes);
-    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    for (name, bytes) in submission.files {
+        let file_name: String = name
+            .chars()
+            .map(|character| match character {
+                '"' | '\\' => '_',
+                _ if character.is_control() => '_',
+                _ => character,
+            })
+            .collect();
+        let head = format!(
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\
+             content-type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(&bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
     let media_type = format!("multipart/form-data; boundary={boundary}");
     Ok(Body::Bytes(media_type.into(), body))
 }

@@ -1,6 +1,7 @@
 //! What was found in an imported file.
 
 use mofang_import::ImportReport;
+use mofang_types::Task;
 
 use super::{aligned, row};
 
@@ -34,15 +35,19 @@ pub(crate) fn import_report(report: &ImportReport) -> String {
             format!(" ({text})")
         }
     };
-    let [channels, height, width] = report.image_shape;
+    let outputs = match report.task {
+        Task::Embedding => format!("an embedding of {} numbers", report.outputs),
+        _ => format!("{} classes", report.outputs),
+    };
     aligned(&[
         row(["format", &format!("{}{place}", report.format)]),
         row([
             "architecture",
             &format!("{}{config}", report.architecture.name),
         ]),
-        row(["images", &format!("{channels}×{height}×{width}")]),
-        row(["classes", &report.classes.to_string()]),
+        row(["task", report.task.name()]),
+        row(["takes", &report.input.to_string()]),
+        row(["gives", &outputs]),
         row(["parameters", &report.parameters.to_string()]),
         row(["digest", &report.source_digest.to_string()]),
     ])
