@@ -11,7 +11,7 @@ use crate::{Example, ImageSize, RawExample, SplitName, Target};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RemovalReason {
-    /// The image cannot be decoded, or is beyond the limits; or the text is empty.
+    /// The image or recording cannot be decoded, or is beyond the limits; or the text is empty.
     Unreadable,
     /// The image does not have the size that the dataset's images have.
     WrongShape,
@@ -63,6 +63,8 @@ pub(crate) struct Expected {
     pub(crate) classes: usize,
     /// The size of every image, where it is fixed.
     pub(crate) image_size: Option<ImageSize>,
+    /// Whether files are recordings, not images.
+    pub(crate) recordings: bool,
 }
 
 /// Cleans the splits of a dataset; `report` begins with what the reader left out.
@@ -141,6 +143,10 @@ fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String
         return Some((RemovalReason::MissingLabel, detail));
     }
     let (height, width) = match &example.input {
+        RawExample::Encoded(bytes) if expected.recordings => {
+            let error = mofang_audio::decode(bytes).err()?;
+            return Some((RemovalReason::Unreadable, error.to_string()));
+        }
         RawExample::Encoded(bytes) => match decode::decode(bytes) {
             Ok(pixels) => (pixels.height(), pixels.width()),
             Err(error) => return Some((RemovalReason::Unreadable, error.to_string())),
@@ -211,6 +217,7 @@ mod tests {
                 height: 1,
                 width: 1,
             }),
+            recordings: false,
         };
         let cleaned = clean(splits, expected, &mut report);
         let ids = |split| {

@@ -11,6 +11,8 @@ use crate::DataError;
 pub enum Domain {
     /// Images.
     Image,
+    /// Recordings of sound.
+    Recording,
 }
 
 impl Domain {
@@ -21,8 +23,8 @@ impl Domain {
     pub fn of(task: Task) -> Result<Self, DataError> {
         match task {
             Task::ImageClassification => Ok(Self::Image),
-            Task::AudioClassification
-            | Task::Embedding
+            Task::AudioClassification => Ok(Self::Recording),
+            Task::Embedding
             | Task::TabularClassification
             | Task::TabularRegression
             | Task::TextClassification => Err(DataError::InvalidPipeline(format!(
@@ -36,6 +38,7 @@ impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Image => "images",
+            Self::Recording => "recordings",
         })
     }
 }

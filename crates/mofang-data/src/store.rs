@@ -13,7 +13,8 @@ use crate::catalogue::embedded;
 use crate::cleaning::{Expected, clean};
 use crate::pull::{pull_file, verify_file};
 use crate::readers::{
-    CsvPixels, RawSplits, read_csv_pixels, read_idx_pair, read_image_folder, read_image_tar,
+    CsvPixels, RawSplits, read_audio_folder, read_audio_tar, read_csv_pixels, read_idx_pair,
+    read_image_folder, read_image_tar,
 };
 use crate::{
     Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
@@ -189,6 +190,10 @@ impl Source<'_> {
             let expected = Expected {
                 classes: self.entry.labels.len(),
                 image_size: self.entry.image_size,
+                recordings: matches!(
+                    self.entry.reader,
+                    ReaderSpec::AudioFolder { .. } | ReaderSpec::AudioTar { .. }
+                ),
             };
             splits = clean(splits, expected, &mut cleaning);
         } else {
@@ -286,6 +291,18 @@ impl Source<'_> {
                     splits.insert(SplitName::Test, pair(images, labels)?);
                 }
                 Ok(splits)
+            }
+            ReaderSpec::AudioFolder { folder, names } => {
+                let folder = self.folder.join(folder);
+                let read = read_audio_folder(&folder, names.as_ref(), &self.entry.labels)?;
+                self.entry.labels = read.labels;
+                Ok(read.splits)
+            }
+            ReaderSpec::AudioTar { file, names } => {
+                let bytes = self.bytes_of(file)?;
+                let read = read_audio_tar(file, &bytes, names.as_ref(), &self.entry.labels)?;
+                self.entry.labels = read.labels;
+                Ok(read.splits)
             }
             ReaderSpec::ImageTar { file } => {
                 let bytes = self.bytes_of(file)?;

@@ -54,6 +54,15 @@ impl ImageFront {
                     }
                     pixel_stage.push(transform.clone());
                 }
+                // All steps of a pipeline are of one domain.
+                Transform::DecodeAudio(_)
+                | Transform::LogMel(_)
+                | Transform::Mfcc(_)
+                | Transform::NormalizePeak(_)
+                | Transform::PadOrTrim(_)
+                | Transform::ResampleAudio(_)
+                | Transform::StandardizeFeatures(_)
+                | Transform::TrimSilence(_) => {}
             }
         }
         let shape = fixed_shape(&pixel_stage);

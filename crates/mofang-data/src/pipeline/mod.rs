@@ -10,6 +10,7 @@
 
 mod front;
 mod image;
+mod recording;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,9 +22,13 @@ use serde::{Deserialize, Serialize};
 pub(crate) use front::{Augmenting, Staged};
 
 use crate::decoders::Answer;
-use crate::{Augmentation, DataError, Decoder, Domain, Pixels, RawExample, Split, Transform};
+use crate::transforms::StandardizeFeatures;
+use crate::{
+    Augmentation, DataError, Decoder, Domain, Example, Pixels, RawExample, Split, Transform,
+};
 use front::Front;
 use image::ImageFront;
+use recording::RecordingFront;
 
 /// The steps around a model, as they are written in a recipe and stored in a package.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,6 +101,11 @@ impl Pipeline {
         for transform in &self.transforms {
             transform.check()?;
         }
+        match domain {
+            Domain::Image => {}
+            // Their order and what they need of each other is known without data.
+            Domain::Recording => drop(RecordingFront::new(&self.transforms)?),
+        }
         crate::decoders::check(&self.decoders).map(|_| ())
     }
 
@@ -108,8 +118,12 @@ impl Pipeline {
             pipeline: self.clone(),
             files: PipelineFiles::new(),
         };
-        for transform in &mut fitted.pipeline.transforms {
-            transform.fit(train.examples(), &mut fitted.files)?;
+        let mut rest = fitted.pipeline.transforms.as_mut_slice();
+        let mut before = Vec::new();
+        while let Some((transform, after)) = rest.split_first_mut() {
+            transform.fit(&before, train.examples(), &mut fitted.files)?;
+            before.push(transform.clone());
+            rest = after;
         }
         for decoder in &mut fitted.pipeline.decoders {
             decoder.fit(train.examples())?;
@@ -139,6 +153,7 @@ impl Pipeline {
         let _ = files;
         let front: Arc<dyn Front> = match self.domain()? {
             Domain::Image => Arc::new(ImageFront::new(&self.transforms)?),
+            Domain::Recording => Arc::new(RecordingFront::new(&self.transforms)?.fitted()?),
         };
         Ok(CompiledPipeline {
             front,
@@ -146,6 +161,14 @@ impl Pipeline {
             labels: labels.to_vec(),
         })
     }
+}
+
+/// What standardizes the features that the steps `before` make of the recordings of a split.
+pub(crate) fn fit_features(
+    before: &[Transform],
+    examples: &[Example],
+) -> Result<StandardizeFeatures, DataError> {
+    RecordingFront::fit(before, examples)
 }
 
 /// A pipeline that is checked and ready to run. Cheap to share between threads.

@@ -9,6 +9,7 @@ pub(crate) mod decode;
 mod invert;
 mod normalize;
 mod pad;
+pub mod recording;
 mod resample;
 mod resize;
 
@@ -20,8 +21,15 @@ pub use decode::Decode;
 pub use invert::Invert;
 pub use normalize::Normalize;
 pub use pad::Pad;
+pub use recording::{
+    Align, DecodeAudio, MelSettings, MfccSettings, NormalizePeak, PadOrTrim, ResampleAudio,
+    SilenceSettings, StandardizeFeatures,
+};
 pub use resize::{Filter, Resize};
 
+use recording::in_step;
+
+use crate::pipeline::fit_features;
 use crate::{DataError, Domain, Example, PipelineFiles, Pixels, StepInfo};
 
 /// `[channels, height, width]` as far as it is known.
@@ -40,14 +48,30 @@ pub enum Transform {
     Convert(Convert),
     /// See [`Decode`].
     Decode(Decode),
+    /// See [`DecodeAudio`].
+    DecodeAudio(DecodeAudio),
     /// See [`Invert`].
     Invert(Invert),
+    /// See [`MelSettings`].
+    LogMel(MelSettings),
+    /// See [`MfccSettings`].
+    Mfcc(MfccSettings),
     /// See [`Normalize`].
     Normalize(Normalize),
+    /// See [`NormalizePeak`].
+    NormalizePeak(NormalizePeak),
     /// See [`Pad`].
     Pad(Pad),
+    /// See [`PadOrTrim`].
+    PadOrTrim(PadOrTrim),
+    /// See [`ResampleAudio`].
+    ResampleAudio(ResampleAudio),
     /// See [`Resize`].
     Resize(Resize),
+    /// See [`StandardizeFeatures`].
+    StandardizeFeatures(StandardizeFeatures),
+    /// See [`SilenceSettings`].
+    TrimSilence(SilenceSettings),
 }
 
 /// Every transform, by name.
@@ -66,20 +90,52 @@ pub fn all() -> &'static [StepInfo] {
             summary: "reads a PNG, JPEG or BMP file, within limits",
         },
         StepInfo {
+            name: "decode_audio",
+            summary: "reads a WAV, FLAC or MP3 file, within limits",
+        },
+        StepInfo {
             name: "invert",
             summary: "dark becomes light and light becomes dark",
+        },
+        StepInfo {
+            name: "log_mel",
+            summary: "the logarithm of a mel spectrogram, as torchaudio computes it",
+        },
+        StepInfo {
+            name: "mfcc",
+            summary: "mel-frequency cepstral coefficients, as torchaudio computes them",
         },
         StepInfo {
             name: "normalize",
             summary: "(value − mean) / std per channel, value in [0, 1]",
         },
         StepInfo {
+            name: "normalize_peak",
+            summary: "scales a recording to a largest sample",
+        },
+        StepInfo {
             name: "pad",
             summary: "adds a border of one value",
         },
         StepInfo {
+            name: "pad_or_trim",
+            summary: "makes recordings equally long",
+        },
+        StepInfo {
+            name: "resample_audio",
+            summary: "gives recordings one sample rate",
+        },
+        StepInfo {
             name: "resize",
             summary: "to height × width, or the shorter side to a length",
+        },
+        StepInfo {
+            name: "standardize_features",
+            summary: "(value − mean) / std per band, which the training split may give",
+        },
+        StepInfo {
+            name: "trim_silence",
+            summary: "cuts silence off both ends of a recording",
         },
     ]
 }
@@ -91,10 +147,18 @@ impl Transform {
             Self::CenterCrop(_) => "center_crop",
             Self::Convert(_) => "convert",
             Self::Decode(_) => "decode",
+            Self::DecodeAudio(_) => "decode_audio",
             Self::Invert(_) => "invert",
+            Self::LogMel(_) => "log_mel",
+            Self::Mfcc(_) => "mfcc",
             Self::Normalize(_) => "normalize",
+            Self::NormalizePeak(_) => "normalize_peak",
             Self::Pad(_) => "pad",
+            Self::PadOrTrim(_) => "pad_or_trim",
+            Self::ResampleAudio(_) => "resample_audio",
             Self::Resize(_) => "resize",
+            Self::StandardizeFeatures(_) => "standardize_features",
+            Self::TrimSilence(_) => "trim_silence",
         }
     }
 
@@ -108,28 +172,46 @@ impl Transform {
             | Self::Normalize(_)
             | Self::Pad(_)
             | Self::Resize(_) => Domain::Image,
+            Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => Domain::Recording,
         }
     }
 
-    /// Finds what it leaves to the data; files that it names from then on go into `files`.
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "the data may not tell what a step leaves to them"
-    )]
+    /// Finds what it leaves to the data; files that it names from then on go into `files`. `before` are the
+    /// steps that stand before it.
     pub(crate) fn fit(
         &mut self,
+        before: &[Self],
         examples: &[Example],
         files: &mut PipelineFiles,
     ) -> Result<(), DataError> {
-        let _ = (examples, files);
+        let _ = files;
         match self {
+            Self::StandardizeFeatures(step) if !step.is_fitted() => {
+                *step = fit_features(before, examples)?;
+                Ok(())
+            }
             Self::CenterCrop(_)
             | Self::Convert(_)
             | Self::Decode(_)
             | Self::Invert(_)
             | Self::Normalize(_)
             | Self::Pad(_)
-            | Self::Resize(_) => Ok(()),
+            | Self::Resize(_)
+            | Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => Ok(()),
         }
     }
 
@@ -139,7 +221,18 @@ impl Transform {
             Self::Normalize(step) => step.check(),
             Self::Pad(step) => step.check(),
             Self::Resize(step) => step.check(),
-            Self::Convert(_) | Self::Decode(_) | Self::Invert(_) => Ok(()),
+            Self::NormalizePeak(step) => step.check(),
+            Self::PadOrTrim(step) => step.check(),
+            Self::ResampleAudio(step) => step.check(),
+            Self::StandardizeFeatures(step) => step.check(),
+            Self::TrimSilence(step) => step.check().map_err(in_step("trim_silence")),
+            // Features are checked with the sample rate that they are computed at.
+            Self::Convert(_)
+            | Self::Decode(_)
+            | Self::DecodeAudio(_)
+            | Self::Invert(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_) => Ok(()),
         }
     }
 
@@ -148,12 +241,22 @@ impl Transform {
         match self {
             Self::Convert(step) => step.color.channels() == pixels.channels(),
             Self::Resize(step) => step.is_identity(pixels),
-            Self::Decode(_) | Self::Normalize(_) => true,
+            Self::Decode(_)
+            | Self::Normalize(_)
+            | Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => true,
             Self::CenterCrop(_) | Self::Invert(_) | Self::Pad(_) => false,
         }
     }
 
-    /// Runs a step of the pixel stage. `decode` and `normalize` are not of it and change nothing.
+    /// Runs a step of the pixel stage. `decode`, `normalize` and steps on recordings are not of it and
+    /// change nothing.
     pub(crate) fn apply(&self, pixels: Pixels) -> Result<Pixels, DataError> {
         match self {
             Self::CenterCrop(step) => step.apply(&pixels),
@@ -161,7 +264,16 @@ impl Transform {
             Self::Invert(_) => Invert::apply(pixels),
             Self::Pad(step) => step.apply(&pixels),
             Self::Resize(step) => step.apply(pixels),
-            Self::Decode(_) | Self::Normalize(_) => Ok(pixels),
+            Self::Decode(_)
+            | Self::Normalize(_)
+            | Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => Ok(pixels),
         }
     }
 
@@ -179,7 +291,17 @@ impl Transform {
                 (Some(height), Some(width)) => [channels, Some(height), Some(width)],
                 _ => [channels, None, None],
             },
-            Self::Decode(_) | Self::Invert(_) | Self::Normalize(_) => shape,
+            Self::Decode(_)
+            | Self::Invert(_)
+            | Self::Normalize(_)
+            | Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => shape,
         }
     }
 }
