@@ -10,7 +10,7 @@ use mofang_types::{ArtifactDigest, closest, with_suggestion};
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
-use crate::readers::TextLayout;
+use crate::readers::{RecordingNames, TextLayout};
 
 /// A file of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,23 @@ pub enum ReaderSpec {
         /// The file of their labels.
         #[serde(default)]
         test_labels: Option<String>,
+    },
+    /// A folder of sound files, relative to the entry: `split/class/file` or `class/file`, or what `names`
+    /// says.
+    AudioFolder {
+        /// The folder.
+        folder: String,
+        /// What the names of the files say.
+        #[serde(default)]
+        names: Option<RecordingNames>,
+    },
+    /// A tar archive of sound files: `split/class/file` or `class/file`, or what `names` says.
+    AudioTar {
+        /// The archive.
+        file: String,
+        /// What the names of the files say.
+        #[serde(default)]
+        names: Option<RecordingNames>,
     },
     /// A tar archive of `split/class/file`.
     ImageTar {
@@ -132,8 +149,8 @@ pub struct CatalogueEntry {
     /// Where it is described.
     #[serde(default)]
     pub homepage: String,
-    /// The labels of the classes, by index; a folder or archive of images and files of texts may leave
-    /// them out.
+    /// The labels of the classes, by index; a folder or archive of images or recordings and files of
+    /// texts may leave them out.
     #[serde(default)]
     pub labels: Vec<String>,
     /// The size of every image, where it is fixed; cleaning removes images of another size.
@@ -160,8 +177,20 @@ impl CatalogueEntry {
         let malformed = |reason: &str| Err(DataError::malformed(source, reason));
         let names_its_classes = matches!(
             entry.reader,
-            ReaderSpec::ImageTar { .. } | ReaderSpec::ImageFolder { .. } | ReaderSpec::Text { .. }
+            ReaderSpec::AudioFolder { .. }
+                | ReaderSpec::AudioTar { .. }
+                | ReaderSpec::ImageTar { .. }
+                | ReaderSpec::ImageFolder { .. }
+                | ReaderSpec::Text { .. }
         );
+        if let ReaderSpec::AudioFolder { names, .. } | ReaderSpec::AudioTar { names, .. } =
+            &entry.reader
+            && let Some(names) = names
+        {
+            names
+                .check()
+                .map_err(|error| DataError::malformed(source, error))?;
+        }
         if entry.labels.is_empty() && !names_its_classes {
             return malformed("`labels` is missing: the labels of the classes, by index");
         }
@@ -252,6 +281,10 @@ impl Catalogue {
             (
                 "catalogue/fashion-mnist.toml",
                 include_str!("../catalogue/fashion-mnist.toml"),
+            ),
+            (
+                "catalogue/fsdd.toml",
+                include_str!("../catalogue/fsdd.toml"),
             ),
             (
                 "catalogue/sentiment-labelled-sentences.toml",

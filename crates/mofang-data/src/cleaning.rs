@@ -12,7 +12,7 @@ use crate::{Example, ImageSize, RawExample, SplitName, Target, TextLength};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RemovalReason {
-    /// The image cannot be decoded, or is beyond the limits; or the text is empty.
+    /// The image or recording cannot be decoded, or is beyond the limits; or the text is empty.
     Unreadable,
     /// The image does not have the size that the dataset's images have, or the text not the length.
     WrongShape,
@@ -72,6 +72,8 @@ pub(crate) struct Expected {
     pub(crate) text_length: Option<TextLength>,
     /// From which similarity on two texts are nearly the same.
     pub(crate) near_duplicate_similarity: f64,
+    /// Whether files are recordings, not images.
+    pub(crate) recordings: bool,
 }
 
 /// Cleans the splits of a dataset; `report` begins with what the reader left out.
@@ -203,6 +205,10 @@ fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String
         return Some((RemovalReason::MissingLabel, detail));
     }
     let (height, width) = match &example.input {
+        RawExample::Encoded(bytes) if expected.recordings => {
+            let error = mofang_audio::decode(bytes).err()?;
+            return Some((RemovalReason::Unreadable, error.to_string()));
+        }
         RawExample::Encoded(bytes) => match decode::decode(bytes) {
             Ok(pixels) => (pixels.height(), pixels.width()),
             Err(error) => return Some((RemovalReason::Unreadable, error.to_string())),
@@ -293,6 +299,7 @@ mod tests {
             }),
             text_length: None,
             near_duplicate_similarity: 0.9,
+            recordings: false,
         };
         let cleaned = clean(splits, expected, &mut report);
         let ids = |split| {

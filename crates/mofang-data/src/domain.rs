@@ -11,6 +11,8 @@ use crate::DataError;
 pub enum Domain {
     /// Images.
     Image,
+    /// Recordings of sound.
+    Recording,
     /// Texts.
     Text,
 }
@@ -23,8 +25,9 @@ impl Domain {
     pub fn of(task: Task) -> Result<Self, DataError> {
         match task {
             Task::ImageClassification => Ok(Self::Image),
+            Task::AudioClassification => Ok(Self::Recording),
             Task::Embedding | Task::TextClassification => Ok(Self::Text),
-            Task::AudioClassification | Task::TabularClassification | Task::TabularRegression => {
+            Task::TabularClassification | Task::TabularRegression => {
                 Err(DataError::InvalidPipeline(format!(
                     "no transform of this version is for {task}"
                 )))
@@ -37,6 +40,7 @@ impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Image => "images",
+            Self::Recording => "recordings",
             Self::Text => "texts",
         })
     }

@@ -54,12 +54,18 @@ impl ImageFront {
                     }
                     pixel_stage.push(transform.clone());
                 }
-                Transform::CleanText(_) | Transform::Tokenize(_) | Transform::Truncate(_) => {
-                    return Err(DataError::WrongInput {
-                        expected: "images",
-                        actual: "a text",
-                    });
-                }
+                // All steps of a pipeline are of one domain.
+                Transform::CleanText(_)
+                | Transform::DecodeAudio(_)
+                | Transform::LogMel(_)
+                | Transform::Mfcc(_)
+                | Transform::NormalizePeak(_)
+                | Transform::PadOrTrim(_)
+                | Transform::ResampleAudio(_)
+                | Transform::StandardizeFeatures(_)
+                | Transform::Tokenize(_)
+                | Transform::TrimSilence(_)
+                | Transform::Truncate(_) => {}
             }
         }
         let shape = fixed_shape(&pixel_stage);

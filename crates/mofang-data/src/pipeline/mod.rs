@@ -10,6 +10,7 @@
 
 mod front;
 mod image;
+mod recording;
 mod text;
 
 use std::collections::BTreeMap;
@@ -22,9 +23,13 @@ use serde::{Deserialize, Serialize};
 pub(crate) use front::{Augmenting, Staged};
 
 use crate::decoders::Answer;
-use crate::{Augmentation, DataError, Decoder, Domain, Pixels, RawExample, Split, Transform};
+use crate::transforms::StandardizeFeatures;
+use crate::{
+    Augmentation, DataError, Decoder, Domain, Example, Pixels, RawExample, Split, Transform,
+};
 use front::Front;
 use image::ImageFront;
+use recording::RecordingFront;
 use text::TextFront;
 
 /// The steps around a model, as they are written in a recipe and stored in a package.
@@ -98,8 +103,11 @@ impl Pipeline {
         for transform in &self.transforms {
             transform.check()?;
         }
-        if domain == Domain::Text {
-            text::check(&self.transforms)?;
+        // The order of steps and what they need of each other is known without data.
+        match domain {
+            Domain::Image => {}
+            Domain::Recording => drop(RecordingFront::new(&self.transforms)?),
+            Domain::Text => text::check(&self.transforms)?,
         }
         crate::decoders::check(&self.decoders).map(|_| ())
     }
@@ -125,8 +133,12 @@ impl Pipeline {
             pipeline: self.clone(),
             files: PipelineFiles::new(),
         };
-        for transform in &mut fitted.pipeline.transforms {
-            transform.fit(train.examples(), &mut fitted.files)?;
+        let mut rest = fitted.pipeline.transforms.as_mut_slice();
+        let mut before = Vec::new();
+        while let Some((transform, after)) = rest.split_first_mut() {
+            transform.fit(&before, train.examples(), &mut fitted.files)?;
+            before.push(transform.clone());
+            rest = after;
         }
         if self.domain()? == Domain::Text {
             text::fit(&self.transforms, train.examples(), given, &mut fitted.files)?;
@@ -158,6 +170,7 @@ impl Pipeline {
     ) -> Result<CompiledPipeline, DataError> {
         let front: Arc<dyn Front> = match self.domain()? {
             Domain::Image => Arc::new(ImageFront::new(&self.transforms)?),
+            Domain::Recording => Arc::new(RecordingFront::new(&self.transforms)?.fitted()?),
             Domain::Text => Arc::new(TextFront::new(&self.transforms, files)?),
         };
         Ok(CompiledPipeline {
@@ -167,6 +180,14 @@ impl Pipeline {
             labels: labels.to_vec(),
         })
     }
+}
+
+/// What standardizes the features that the steps `before` make of the recordings of a split.
+pub(crate) fn fit_features(
+    before: &[Transform],
+    examples: &[Example],
+) -> Result<StandardizeFeatures, DataError> {
+    RecordingFront::fit(before, examples)
 }
 
 /// A pipeline that is checked and ready to run. Cheap to share between threads.

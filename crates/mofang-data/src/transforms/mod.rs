@@ -10,6 +10,7 @@ pub(crate) mod decode;
 mod invert;
 mod normalize;
 mod pad;
+pub mod recording;
 mod resample;
 mod resize;
 mod tokenize;
@@ -24,10 +25,17 @@ pub use decode::Decode;
 pub use invert::Invert;
 pub use normalize::Normalize;
 pub use pad::Pad;
+pub use recording::{
+    Align, DecodeAudio, MelSettings, MfccSettings, NormalizePeak, PadOrTrim, ResampleAudio,
+    SilenceSettings, StandardizeFeatures,
+};
 pub use resize::{Filter, Resize};
 pub use tokenize::Tokenize;
 pub use truncate::Truncate;
 
+use recording::in_step;
+
+use crate::pipeline::fit_features;
 use crate::{DataError, Domain, Example, PipelineFiles, Pixels, StepInfo};
 
 /// `[channels, height, width]` as far as it is known.
@@ -48,16 +56,32 @@ pub enum Transform {
     Convert(Convert),
     /// See [`Decode`].
     Decode(Decode),
+    /// See [`DecodeAudio`].
+    DecodeAudio(DecodeAudio),
     /// See [`Invert`].
     Invert(Invert),
+    /// See [`MelSettings`].
+    LogMel(MelSettings),
+    /// See [`MfccSettings`].
+    Mfcc(MfccSettings),
     /// See [`Normalize`].
     Normalize(Normalize),
+    /// See [`NormalizePeak`].
+    NormalizePeak(NormalizePeak),
     /// See [`Pad`].
     Pad(Pad),
+    /// See [`PadOrTrim`].
+    PadOrTrim(PadOrTrim),
+    /// See [`ResampleAudio`].
+    ResampleAudio(ResampleAudio),
     /// See [`Resize`].
     Resize(Resize),
+    /// See [`StandardizeFeatures`].
+    StandardizeFeatures(StandardizeFeatures),
     /// See [`Tokenize`].
     Tokenize(Tokenize),
+    /// See [`SilenceSettings`].
+    TrimSilence(SilenceSettings),
     /// See [`Truncate`].
     Truncate(Truncate),
 }
@@ -82,24 +106,56 @@ pub fn all() -> &'static [StepInfo] {
             summary: "reads a PNG, JPEG or BMP file, within limits",
         },
         StepInfo {
+            name: "decode_audio",
+            summary: "reads a WAV, FLAC or MP3 file, within limits",
+        },
+        StepInfo {
             name: "invert",
             summary: "dark becomes light and light becomes dark",
+        },
+        StepInfo {
+            name: "log_mel",
+            summary: "the logarithm of a mel spectrogram, as torchaudio computes it",
+        },
+        StepInfo {
+            name: "mfcc",
+            summary: "mel-frequency cepstral coefficients, as torchaudio computes them",
         },
         StepInfo {
             name: "normalize",
             summary: "(value − mean) / std per channel, value in [0, 1]",
         },
         StepInfo {
+            name: "normalize_peak",
+            summary: "scales a recording to a largest sample",
+        },
+        StepInfo {
             name: "pad",
             summary: "adds a border of one value",
+        },
+        StepInfo {
+            name: "pad_or_trim",
+            summary: "makes recordings equally long",
+        },
+        StepInfo {
+            name: "resample_audio",
+            summary: "gives recordings one sample rate",
         },
         StepInfo {
             name: "resize",
             summary: "to height × width, or the shorter side to a length",
         },
         StepInfo {
+            name: "standardize_features",
+            summary: "(value − mean) / std per band, which the training split may give",
+        },
+        StepInfo {
             name: "tokenize",
             summary: "a text to the ids of its tokens, by a tokenizer that is trained or given",
+        },
+        StepInfo {
+            name: "trim_silence",
+            summary: "cuts silence off both ends of a recording",
         },
         StepInfo {
             name: "truncate",
@@ -116,11 +172,19 @@ impl Transform {
             Self::CleanText(_) => "clean_text",
             Self::Convert(_) => "convert",
             Self::Decode(_) => "decode",
+            Self::DecodeAudio(_) => "decode_audio",
             Self::Invert(_) => "invert",
+            Self::LogMel(_) => "log_mel",
+            Self::Mfcc(_) => "mfcc",
             Self::Normalize(_) => "normalize",
+            Self::NormalizePeak(_) => "normalize_peak",
             Self::Pad(_) => "pad",
+            Self::PadOrTrim(_) => "pad_or_trim",
+            Self::ResampleAudio(_) => "resample_audio",
             Self::Resize(_) => "resize",
+            Self::StandardizeFeatures(_) => "standardize_features",
             Self::Tokenize(_) => "tokenize",
+            Self::TrimSilence(_) => "trim_silence",
             Self::Truncate(_) => "truncate",
         }
     }
@@ -135,38 +199,41 @@ impl Transform {
             | Self::Normalize(_)
             | Self::Pad(_)
             | Self::Resize(_) => Domain::Image,
+            Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => Domain::Recording,
             Self::CleanText(_) | Self::Tokenize(_) | Self::Truncate(_) => Domain::Text,
         }
     }
 
     /// From where it takes a tokenizer that is there already: a path, or the name of a version.
     pub fn takes_tokenizer_from(&self) -> Option<&str> {
-        match self {
-            Self::Tokenize(step) => step.from.as_deref(),
-            Self::CenterCrop(_)
-            | Self::CleanText(_)
-            | Self::Convert(_)
-            | Self::Decode(_)
-            | Self::Invert(_)
-            | Self::Normalize(_)
-            | Self::Pad(_)
-            | Self::Resize(_)
-            | Self::Truncate(_) => None,
+        if let Self::Tokenize(step) = self {
+            step.from.as_deref()
+        } else {
+            None
         }
     }
 
-    /// Finds what it leaves to the data; files that it names from then on go into `files`.
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "the data may not tell what a step leaves to them"
-    )]
+    /// Finds what it leaves to the data; files that it names from then on go into `files`. `before` are the
+    /// steps that stand before it.
     pub(crate) fn fit(
         &mut self,
+        before: &[Self],
         examples: &[Example],
         files: &mut PipelineFiles,
     ) -> Result<(), DataError> {
-        let _ = (examples, files);
+        let _ = files;
         match self {
+            Self::StandardizeFeatures(step) if !step.is_fitted() => {
+                *step = fit_features(before, examples)?;
+                Ok(())
+            }
             // The front of texts trains a tokenizer, which needs the cleaning before it.
             Self::CenterCrop(_)
             | Self::CleanText(_)
@@ -177,7 +244,15 @@ impl Transform {
             | Self::Pad(_)
             | Self::Resize(_)
             | Self::Tokenize(_)
-            | Self::Truncate(_) => Ok(()),
+            | Self::Truncate(_)
+            | Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => Ok(()),
         }
     }
 
@@ -189,7 +264,19 @@ impl Transform {
             Self::Resize(step) => step.check(),
             Self::Tokenize(step) => step.check(),
             Self::Truncate(step) => step.check(),
-            Self::CleanText(_) | Self::Convert(_) | Self::Decode(_) | Self::Invert(_) => Ok(()),
+            Self::NormalizePeak(step) => step.check(),
+            Self::PadOrTrim(step) => step.check(),
+            Self::ResampleAudio(step) => step.check(),
+            Self::StandardizeFeatures(step) => step.check(),
+            Self::TrimSilence(step) => step.check().map_err(in_step("trim_silence")),
+            // Features are checked with the sample rate that they are computed at.
+            Self::CleanText(_)
+            | Self::Convert(_)
+            | Self::Decode(_)
+            | Self::DecodeAudio(_)
+            | Self::Invert(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_) => Ok(()),
         }
     }
 
@@ -202,12 +289,21 @@ impl Transform {
             | Self::Decode(_)
             | Self::Normalize(_)
             | Self::Tokenize(_)
-            | Self::Truncate(_) => true,
+            | Self::Truncate(_)
+            | Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => true,
             Self::CenterCrop(_) | Self::Invert(_) | Self::Pad(_) => false,
         }
     }
 
-    /// Runs a step of the pixel stage. `decode` and `normalize` are not of it and change nothing.
+    /// Runs a step of the pixel stage. `decode`, `normalize` and steps on recordings are not of it and
+    /// change nothing.
     pub(crate) fn apply(&self, pixels: Pixels) -> Result<Pixels, DataError> {
         match self {
             Self::CenterCrop(step) => step.apply(&pixels),
@@ -219,7 +315,15 @@ impl Transform {
             | Self::Decode(_)
             | Self::Normalize(_)
             | Self::Tokenize(_)
-            | Self::Truncate(_) => Ok(pixels),
+            | Self::Truncate(_)
+            | Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => Ok(pixels),
         }
     }
 
@@ -242,7 +346,15 @@ impl Transform {
             | Self::Invert(_)
             | Self::Normalize(_)
             | Self::Tokenize(_)
-            | Self::Truncate(_) => shape,
+            | Self::Truncate(_)
+            | Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => shape,
         }
     }
 }

@@ -6,3 +6,4 @@ mod own_datasets;
 mod photographs_of_clothing;
 mod photos;
 mod texts;
+mod spoken_digits;
