@@ -74,10 +74,6 @@ impl<'a> Files<'a> {
         Self { all }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a ImportFile<'a>> {
-        self.all.iter()
-    }
-
     /// The file of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&'a [u8]> {
         let mut all = self.all.iter();

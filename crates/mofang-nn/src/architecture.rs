@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
 use crate::sequence::{Recurrent, TextCnn};
-use crate::transformer::Bert;
+use crate::transformer::{Bert, Gpt2, Llama};
 use crate::{Network, NetworkSpec, NnError, WeightShapes};
 
 /// One option of an architecture's configuration, for help texts and schemas.
@@ -61,7 +61,9 @@ pub trait Architecture: fmt::Debug + Send + Sync {
 pub fn all() -> &'static [&'static dyn Architecture] {
     &[
         &Bert,
+        &Gpt2,
         &Lenet,
+        &Llama,
         &MobilenetV2,
         &Recurrent,
         &Resnet,

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::sequence::{RecurrentBody, TextCnnBody};
-use crate::transformer::BertBody;
+use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody};
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
 #[expect(
@@ -17,8 +17,12 @@ use crate::transformer::BertBody;
 pub(crate) enum Body {
     /// A Transformer encoder of tokens.
     Bert(BertBody),
+    /// A Transformer decoder of GPT-2's kind.
+    Gpt2(Gpt2Body),
     /// Layers in sequence, from an image on.
     Layers(Sequence),
+    /// A Transformer decoder of Llama's kind.
+    Llama(LlamaBody),
     /// Recurrent layers over tokens or rows.
     Recurrent(RecurrentBody),
     /// Convolutions over tokens.
@@ -30,9 +34,20 @@ impl Body {
     pub(crate) fn forward(&self, input: Input, pass: Pass) -> Tensor<2> {
         match self {
             Self::Bert(body) => body.forward(&input.into_tokens(), pass),
+            Self::Gpt2(body) => body.forward(&input.into_tokens(), pass),
             Self::Layers(layers) => layers.forward(input.into_images(), pass).flatten(1, 3),
+            Self::Llama(body) => body.forward(&input.into_tokens(), pass),
             Self::Recurrent(body) => body.forward(input, pass),
             Self::TextCnn(body) => body.forward(input.into_tokens(), pass),
+        }
+    }
+
+    /// The language model that it is.
+    pub(crate) fn decoder(&self) -> Option<&dyn Decoder> {
+        match self {
+            Self::Gpt2(body) => Some(body),
+            Self::Llama(body) => Some(body),
+            Self::Bert(_) | Self::Layers(_) | Self::Recurrent(_) | Self::TextCnn(_) => None,
         }
     }
 
@@ -40,7 +55,11 @@ impl Body {
     pub(crate) fn convolutions(&self, found: &mut Vec<(String, Convolution)>) {
         match self {
             Self::Layers(layers) => layers.convolutions("", found),
-            Self::Bert(_) | Self::Recurrent(_) | Self::TextCnn(_) => {}
+            Self::Bert(_)
+            | Self::Gpt2(_)
+            | Self::Llama(_)
+            | Self::Recurrent(_)
+            | Self::TextCnn(_) => {}
         }
     }
 }

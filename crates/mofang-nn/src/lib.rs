@@ -52,6 +52,7 @@ pub use layers::Convolution;
 pub use network::{Network, NetworkSpec, ParameterInfo, ValueChange};
 pub use step_seed::step_seed;
 pub use tokens::Tokens;
+pub use transformer::Continuation;
 pub use weights::{LoadReport, MisShaped, StateDict, Strictness, WeightShapes};
 
 /// The architectures that there are.

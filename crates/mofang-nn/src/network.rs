@@ -11,6 +11,7 @@ use crate::architecture::{Start, find};
 use crate::body::Body;
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::name_path::{NamePath, is_below, is_buffer};
+use crate::transformer::{Continuation, Decoder};
 use crate::{Input, NnError, cpu_device, tensor_from_burn};
 
 /// Largest image side and most channels, so that sizes cannot overflow.
@@ -158,6 +159,44 @@ impl Network {
         self.body
             .forward(input, pass)
             .reshape([batch, self.spec.outputs])
+    }
+
+    /// For each token of a language model's texts the logits of the one behind it, `[batch · length, outputs]`;
+    /// what stands behind a text's end is of no use. None for a network that is no language model, and for
+    /// anything but tokens.
+    pub fn forward_steps(&self, input: &Input) -> Option<Tensor<2>> {
+        self.steps(input, Pass::Evaluation)
+    }
+
+    /// As [`Network::forward_steps`], for a training step.
+    pub fn forward_train_steps(&self, input: &Input, step_seed: u64) -> Option<Tensor<2>> {
+        self.steps(input, Pass::Training { step_seed })
+    }
+
+    fn steps(&self, input: &Input, pass: Pass) -> Option<Tensor<2>> {
+        let Input::Tokens(tokens) = input else {
+            return None;
+        };
+        Some(self.body.decoder()?.steps(tokens, pass, None))
+    }
+
+    /// A text that this language model goes on with, empty at first.
+    ///
+    /// # Errors
+    /// When it is no language model.
+    pub fn continuation(&self) -> Result<Continuation<'_>, NnError> {
+        match self.body.decoder() {
+            Some(_) => Ok(Continuation::new(self)),
+            None => Err(NnError::InvalidSpec(format!(
+                "the architecture \"{}\" is no language model",
+                self.spec.architecture.name
+            ))),
+        }
+    }
+
+    /// The language model that it is, and the size of the vocabulary.
+    pub(crate) fn decoder(&self) -> (Option<&dyn Decoder>, usize) {
+        (self.body.decoder(), self.spec.outputs)
     }
 
     /// Outputs `[batch, outputs]` of [`Network::forward`] for a plain tensor.

@@ -70,3 +70,14 @@ fn the_fashion_mnist_recipe_passes_its_gate() {
     let outcome = run(recipe("fashion-mnist.toml"), datasets);
     assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
 }
+
+#[test]
+#[ignore = "a quarter of an hour; needs the files of Fashion-MNIST"]
+fn the_recipe_that_reads_rows_passes_its_gate() {
+    let Some(folder) = reference_data("vision/fashion-mnist") else {
+        return;
+    };
+    let datasets = folder.parent().unwrap().to_owned();
+    let outcome = run(recipe("fashion-mnist-gru.toml"), datasets);
+    assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
+}
