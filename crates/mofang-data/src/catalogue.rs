@@ -9,7 +9,7 @@ use std::path::Path;
 use mofang_types::{ArtifactDigest, closest, with_suggestion};
 use serde::{Deserialize, Serialize};
 
-use crate::DataError;
+use crate::{DataError, TableSpec, TargetKind};
 
 /// A file of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,8 @@ pub enum ReaderSpec {
         /// The column of the label.
         label_column: String,
     },
+    /// A table, one example for each row.
+    Table(TableSpec),
 }
 
 /// The size that every image of a dataset has.
@@ -125,8 +127,16 @@ impl CatalogueEntry {
         let malformed = |reason: &str| Err(DataError::malformed(source, reason));
         let names_its_classes = matches!(
             entry.reader,
-            ReaderSpec::ImageTar { .. } | ReaderSpec::ImageFolder { .. }
+            ReaderSpec::ImageTar { .. } | ReaderSpec::ImageFolder { .. } | ReaderSpec::Table(_)
         );
+        if let ReaderSpec::Table(table) = &entry.reader {
+            table
+                .check()
+                .map_err(|reason| DataError::malformed(source, reason))?;
+            if table.target_kind == TargetKind::Number && !entry.labels.is_empty() {
+                return malformed("`labels` are for a target of categories");
+            }
+        }
         if entry.labels.is_empty() && !names_its_classes {
             return malformed("`labels` is missing: the labels of the classes, by index");
         }
@@ -190,8 +200,28 @@ impl Catalogue {
     pub fn builtin() -> Result<Self, DataError> {
         let sources = [
             (
+                "catalogue/adult.toml",
+                include_str!("../catalogue/adult.toml"),
+            ),
+            (
+                "catalogue/bike-sharing.toml",
+                include_str!("../catalogue/bike-sharing.toml"),
+            ),
+            (
+                "catalogue/breast-cancer-wdbc.toml",
+                include_str!("../catalogue/breast-cancer-wdbc.toml"),
+            ),
+            (
                 "catalogue/clothing-small-96.toml",
                 include_str!("../catalogue/clothing-small-96.toml"),
+            ),
+            (
+                "catalogue/credit-card-default.toml",
+                include_str!("../catalogue/credit-card-default.toml"),
+            ),
+            (
+                "catalogue/diabetes-regression.toml",
+                include_str!("../catalogue/diabetes-regression.toml"),
             ),
             (
                 "catalogue/digits.toml",
@@ -200,6 +230,22 @@ impl Catalogue {
             (
                 "catalogue/fashion-mnist.toml",
                 include_str!("../catalogue/fashion-mnist.toml"),
+            ),
+            (
+                "catalogue/german-credit.toml",
+                include_str!("../catalogue/german-credit.toml"),
+            ),
+            (
+                "catalogue/heart-disease.toml",
+                include_str!("../catalogue/heart-disease.toml"),
+            ),
+            (
+                "catalogue/online-shoppers.toml",
+                include_str!("../catalogue/online-shoppers.toml"),
+            ),
+            (
+                "catalogue/telco-churn.toml",
+                include_str!("../catalogue/telco-churn.toml"),
             ),
         ];
         let entries = sources
@@ -248,7 +294,8 @@ mod tests {
             ] {
                 assert!(!text.is_empty(), "{entry:?}");
             }
-            assert!(!entry.labels.is_empty());
+            let learns_a_number = matches!(&entry.reader, ReaderSpec::Table(table) if table.target_kind == TargetKind::Number);
+            assert_eq!(entry.labels.is_empty(), learns_a_number);
             for file in &entry.files {
                 assert!(
                     file.url.is_none() || embedded(&entry.name, &file.name).is_none(),

@@ -11,6 +11,8 @@ use crate::DataError;
 pub enum Domain {
     /// Images.
     Image,
+    /// Rows of a table.
+    Table,
 }
 
 impl Domain {
@@ -21,11 +23,8 @@ impl Domain {
     pub fn of(task: Task) -> Result<Self, DataError> {
         match task {
             Task::ImageClassification => Ok(Self::Image),
-            Task::AudioClassification
-            | Task::Embedding
-            | Task::TabularClassification
-            | Task::TabularRegression
-            | Task::TextClassification => Err(DataError::InvalidPipeline(format!(
+            Task::TabularClassification | Task::TabularRegression => Ok(Self::Table),
+            Task::AudioClassification | Task::Embedding | Task::TextClassification => Err(DataError::InvalidPipeline(format!(
                 "no transform of this version is for {task}"
             ))),
         }
@@ -36,6 +35,7 @@ impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Image => "images",
+            Self::Table => "rows of a table",
         })
     }
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
+use crate::tabular::Mlp;
 use crate::{Network, NetworkSpec, NnError, WeightShapes};
 
 /// One option of an architecture's configuration, for help texts and schemas.
@@ -59,6 +60,7 @@ pub trait Architecture: fmt::Debug + Send + Sync {
 pub fn all() -> &'static [&'static dyn Architecture] {
     &[
         &Lenet,
+        &Mlp,
         &MobilenetV2,
         &Resnet,
         &Sequential,

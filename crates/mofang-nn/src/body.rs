@@ -5,12 +5,15 @@ use burn::tensor::Tensor;
 
 use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
+use crate::tabular::TabularMlp;
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
 #[derive(Module, Debug)]
 pub(crate) enum Body {
     /// Layers in sequence, from an image on.
     Layers(Sequence),
+    /// A perceptron on rows of a table.
+    TabularMlp(TabularMlp),
 }
 
 impl Body {
@@ -18,6 +21,7 @@ impl Body {
     pub(crate) fn forward(&self, input: Input, pass: Pass) -> Tensor<2> {
         match self {
             Self::Layers(layers) => layers.forward(input.into_images(), pass).flatten(1, 3),
+            Self::TabularMlp(body) => body.forward(input.into_rows(), pass),
         }
     }
 
@@ -25,6 +29,7 @@ impl Body {
     pub(crate) fn convolutions(&self, found: &mut Vec<(String, Convolution)>) {
         match self {
             Self::Layers(layers) => layers.convolutions("", found),
+            Self::TabularMlp(_) => {}
         }
     }
 }

@@ -144,7 +144,7 @@ impl<'a> Builder<'a> {
         Ok(Layer::Dropout(Dropout { probability, site }))
     }
 
-    fn parameter<const D: usize>(
+    pub(crate) fn parameter<const D: usize>(
         &mut self,
         shape: [usize; D],
         initializer: Initializer,

@@ -16,6 +16,12 @@ pub enum Input {
     Tokens(Tensor<2, Int>),
 }
 
+impl From<Tensor<2>> for Input {
+    fn from(rows: Tensor<2>) -> Self {
+        Self::Rows(rows)
+    }
+}
+
 impl From<Tensor<4>> for Input {
     fn from(images: Tensor<4>) -> Self {
         Self::Images(images)
@@ -67,6 +73,15 @@ impl Input {
             Self::Images(images) => images.dims()[0],
             Self::Rows(rows) => rows.dims()[0],
             Self::Tokens(ids) => ids.dims()[0],
+        }
+    }
+
+    /// The rows of a table; see [`Self::into_images`] for anything else.
+    pub(crate) fn into_rows(self) -> Tensor<2> {
+        match self {
+            Self::Images(images) => images.flatten(1, 3),
+            Self::Rows(rows) => rows,
+            Self::Tokens(ids) => ids.float(),
         }
     }
 

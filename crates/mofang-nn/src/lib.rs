@@ -38,6 +38,7 @@ mod layers;
 mod name_path;
 mod network;
 mod step_seed;
+mod tabular;
 mod weights;
 
 pub use architecture::{Architecture, OptionSpec, Start};

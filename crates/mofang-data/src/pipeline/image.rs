@@ -54,6 +54,19 @@ impl ImageFront {
                     }
                     pixel_stage.push(transform.clone());
                 }
+                Transform::ClipOutliers(_)
+                | Transform::Columns(_)
+                | Transform::Dates(_)
+                | Transform::EncodeCategories(_)
+                | Transform::Impute(_)
+                | Transform::QuantileNormal(_)
+                | Transform::Standardize(_) => {
+                    return Err(DataError::InvalidPipeline(format!(
+                        "`{}` takes {}, not images",
+                        transform.name(),
+                        transform.domain()
+                    )));
+                }
             }
         }
         let shape = fixed_shape(&pixel_stage);

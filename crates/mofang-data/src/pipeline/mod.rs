@@ -10,6 +10,7 @@
 
 mod front;
 mod image;
+mod table;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,9 +22,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) use front::{Augmenting, Staged};
 
 use crate::decoders::Answer;
-use crate::{Augmentation, DataError, Decoder, Domain, Pixels, RawExample, Split, Transform};
+use crate::{
+    Augmentation, DataError, Decoder, Domain, Pixels, RawExample, Split, Target, Transform,
+};
 use front::Front;
 use image::ImageFront;
+use table::TableFront;
 
 /// The steps around a model, as they are written in a recipe and stored in a package.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,7 +100,10 @@ impl Pipeline {
         for transform in &self.transforms {
             transform.check()?;
         }
-        crate::decoders::check(&self.decoders).map(|_| ())
+        if domain == Domain::Table {
+            table::check_order(&self.transforms)?;
+        }
+        crate::decoders::check(&self.decoders)?.check_for(task)
     }
 
     /// Finds what the steps leave to the data, on the split that a model learns from.
@@ -108,12 +115,13 @@ impl Pipeline {
             pipeline: self.clone(),
             files: PipelineFiles::new(),
         };
+        if self.domain()? == Domain::Table {
+            table::fit(&mut fitted.pipeline.transforms, train.examples())?;
+        }
         for transform in &mut fitted.pipeline.transforms {
             transform.fit(train.examples(), &mut fitted.files)?;
         }
-        for decoder in &mut fitted.pipeline.decoders {
-            decoder.fit(train.examples())?;
-        }
+        crate::decoders::fit(&mut fitted.pipeline.decoders, train.examples())?;
         Ok(fitted)
     }
 
@@ -139,10 +147,13 @@ impl Pipeline {
         let _ = files;
         let front: Arc<dyn Front> = match self.domain()? {
             Domain::Image => Arc::new(ImageFront::new(&self.transforms)?),
+            Domain::Table => Arc::new(TableFront::new(&self.transforms)?),
         };
+        let answer = crate::decoders::check(&self.decoders)?;
+        answer.check_fitted()?;
         Ok(CompiledPipeline {
             front,
-            answer: crate::decoders::check(&self.decoders)?,
+            answer,
             labels: labels.to_vec(),
         })
     }
@@ -165,6 +176,27 @@ impl CompiledPipeline {
     /// What every prepared example is to a model, when the transforms fix it.
     pub fn input(&self) -> Option<ModelInput> {
         self.front.input()
+    }
+
+    /// Whether a number of a prepared example may be missing (NaN), which few models take.
+    pub fn leaves_missing(&self) -> bool {
+        self.front.leaves_missing()
+    }
+
+    /// What the training data have shown that people should know: columns that are left out, or that
+    /// tell too much.
+    pub fn notes(&self) -> Vec<String> {
+        self.front.notes()
+    }
+
+    /// What a model learns of an example, in its own units: those of its outputs before the decoders.
+    pub fn encode(&self, target: Target) -> Target {
+        self.answer.encode(target)
+    }
+
+    /// The numbers that outputs stand for, in the units of what was learned; none for classes.
+    pub fn number_of(&self, outputs: &[f32]) -> Option<f64> {
+        self.answer.number_of(outputs)
     }
 
     /// Prepares an input: runs every transform. The result has no batch dimension.

@@ -4,6 +4,7 @@ mod csv_pixels;
 mod idx;
 mod image_folder;
 mod image_tar;
+mod table;
 
 pub use csv_pixels::{CsvPixels, read_csv_pixels};
 pub use idx::{read_idx_images, read_idx_labels, read_idx_pair};
@@ -11,6 +12,8 @@ pub(crate) use image_folder::classes_of;
 pub use image_folder::read_image_folder;
 pub(crate) use image_tar::classes_of_tar;
 pub use image_tar::read_image_tar;
+pub use table::{TableSpec, TargetKind};
+pub(crate) use table::{read_schema, read_table_files};
 
 use std::collections::BTreeMap;
 

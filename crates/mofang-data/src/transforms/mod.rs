@@ -11,6 +11,7 @@ mod normalize;
 mod pad;
 mod resample;
 mod resize;
+pub(crate) mod table;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,10 @@ pub use invert::Invert;
 pub use normalize::Normalize;
 pub use pad::Pad;
 pub use resize::{Filter, Resize};
+pub use table::{
+    Bounds, ClipOutliers, Column, Columns, DatePart, Dates, EncodeCategories, Fill, Impute,
+    QuantileNormal, Scale, Standardize, UsedKind,
+};
 
 use crate::{DataError, Domain, Example, PipelineFiles, Pixels, StepInfo};
 
@@ -36,18 +41,32 @@ const SIDE_MAX: usize = 8_192;
 pub enum Transform {
     /// See [`CenterCrop`].
     CenterCrop(CenterCrop),
+    /// See [`ClipOutliers`].
+    ClipOutliers(ClipOutliers),
+    /// See [`Columns`].
+    Columns(Columns),
     /// See [`Convert`].
     Convert(Convert),
+    /// See [`Dates`].
+    Dates(Dates),
     /// See [`Decode`].
     Decode(Decode),
+    /// See [`EncodeCategories`].
+    EncodeCategories(EncodeCategories),
+    /// See [`Impute`].
+    Impute(Impute),
     /// See [`Invert`].
     Invert(Invert),
     /// See [`Normalize`].
     Normalize(Normalize),
     /// See [`Pad`].
     Pad(Pad),
+    /// See [`QuantileNormal`].
+    QuantileNormal(QuantileNormal),
     /// See [`Resize`].
     Resize(Resize),
+    /// See [`Standardize`].
+    Standardize(Standardize),
 }
 
 /// Every transform, by name.
@@ -58,12 +77,32 @@ pub fn all() -> &'static [StepInfo] {
             summary: "cuts height × width out of the middle",
         },
         StepInfo {
+            name: "clip_outliers",
+            summary: "brings numbers of a table that are far out in",
+        },
+        StepInfo {
+            name: "columns",
+            summary: "says which columns of a table there are and what they hold; the first step of a table",
+        },
+        StepInfo {
             name: "convert",
             summary: "to `grayscale` or `rgb`",
         },
         StepInfo {
+            name: "dates",
+            summary: "makes numbers of the parts of dates",
+        },
+        StepInfo {
             name: "decode",
             summary: "reads a PNG, JPEG or BMP file, within limits",
+        },
+        StepInfo {
+            name: "encode_categories",
+            summary: "codes for the categories of a table",
+        },
+        StepInfo {
+            name: "impute",
+            summary: "puts numbers where a table has none, and says where",
         },
         StepInfo {
             name: "invert",
@@ -78,8 +117,16 @@ pub fn all() -> &'static [StepInfo] {
             summary: "adds a border of one value",
         },
         StepInfo {
+            name: "quantile_normal",
+            summary: "brings the numbers of a table into a normal distribution",
+        },
+        StepInfo {
             name: "resize",
             summary: "to height × width, or the shorter side to a length",
+        },
+        StepInfo {
+            name: "standardize",
+            summary: "(number − mean) / deviation of each column of a table",
         },
     ]
 }
@@ -89,12 +136,19 @@ impl Transform {
     pub fn name(&self) -> &'static str {
         match self {
             Self::CenterCrop(_) => "center_crop",
+            Self::ClipOutliers(_) => "clip_outliers",
+            Self::Columns(_) => "columns",
             Self::Convert(_) => "convert",
+            Self::Dates(_) => "dates",
             Self::Decode(_) => "decode",
+            Self::EncodeCategories(_) => "encode_categories",
+            Self::Impute(_) => "impute",
             Self::Invert(_) => "invert",
             Self::Normalize(_) => "normalize",
             Self::Pad(_) => "pad",
+            Self::QuantileNormal(_) => "quantile_normal",
             Self::Resize(_) => "resize",
+            Self::Standardize(_) => "standardize",
         }
     }
 
@@ -108,6 +162,13 @@ impl Transform {
             | Self::Normalize(_)
             | Self::Pad(_)
             | Self::Resize(_) => Domain::Image,
+            Self::ClipOutliers(_)
+            | Self::Columns(_)
+            | Self::Dates(_)
+            | Self::EncodeCategories(_)
+            | Self::Impute(_)
+            | Self::QuantileNormal(_)
+            | Self::Standardize(_) => Domain::Table,
         }
     }
 
@@ -130,16 +191,33 @@ impl Transform {
             | Self::Normalize(_)
             | Self::Pad(_)
             | Self::Resize(_) => Ok(()),
+            // Fitted together, each on what those before it make: see the front of tables.
+            Self::ClipOutliers(_)
+            | Self::Columns(_)
+            | Self::Dates(_)
+            | Self::EncodeCategories(_)
+            | Self::Impute(_)
+            | Self::QuantileNormal(_)
+            | Self::Standardize(_) => Ok(()),
         }
     }
 
     pub(crate) fn check(&self) -> Result<(), DataError> {
         match self {
             Self::CenterCrop(step) => step.check(),
+            Self::ClipOutliers(step) => step.check(),
+            Self::EncodeCategories(step) => step.check(),
             Self::Normalize(step) => step.check(),
             Self::Pad(step) => step.check(),
+            Self::QuantileNormal(step) => step.check(),
             Self::Resize(step) => step.check(),
-            Self::Convert(_) | Self::Decode(_) | Self::Invert(_) => Ok(()),
+            Self::Columns(_)
+            | Self::Convert(_)
+            | Self::Dates(_)
+            | Self::Decode(_)
+            | Self::Impute(_)
+            | Self::Invert(_)
+            | Self::Standardize(_) => Ok(()),
         }
     }
 
@@ -149,11 +227,19 @@ impl Transform {
             Self::Convert(step) => step.color.channels() == pixels.channels(),
             Self::Resize(step) => step.is_identity(pixels),
             Self::Decode(_) | Self::Normalize(_) => true,
+            Self::ClipOutliers(_)
+            | Self::Columns(_)
+            | Self::Dates(_)
+            | Self::EncodeCategories(_)
+            | Self::Impute(_)
+            | Self::QuantileNormal(_)
+            | Self::Standardize(_) => true,
             Self::CenterCrop(_) | Self::Invert(_) | Self::Pad(_) => false,
         }
     }
 
-    /// Runs a step of the pixel stage. `decode` and `normalize` are not of it and change nothing.
+    /// Runs a step of the pixel stage. `decode`, `normalize` and the steps of tables are not of it and
+    /// change nothing.
     pub(crate) fn apply(&self, pixels: Pixels) -> Result<Pixels, DataError> {
         match self {
             Self::CenterCrop(step) => step.apply(&pixels),
@@ -162,6 +248,13 @@ impl Transform {
             Self::Pad(step) => step.apply(&pixels),
             Self::Resize(step) => step.apply(pixels),
             Self::Decode(_) | Self::Normalize(_) => Ok(pixels),
+            Self::ClipOutliers(_)
+            | Self::Columns(_)
+            | Self::Dates(_)
+            | Self::EncodeCategories(_)
+            | Self::Impute(_)
+            | Self::QuantileNormal(_)
+            | Self::Standardize(_) => Ok(pixels),
         }
     }
 
@@ -180,6 +273,13 @@ impl Transform {
                 _ => [channels, None, None],
             },
             Self::Decode(_) | Self::Invert(_) | Self::Normalize(_) => shape,
+            Self::ClipOutliers(_)
+            | Self::Columns(_)
+            | Self::Dates(_)
+            | Self::EncodeCategories(_)
+            | Self::Impute(_)
+            | Self::QuantileNormal(_)
+            | Self::Standardize(_) => shape,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod determinism;
 mod golden;
+mod golden_rows;
 mod recognition;
 mod robustness;
 
