@@ -41,6 +41,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("realfft", &["mofang-audio"]),
     ("sqlx", &["mofang-store"]),
     ("symphonia", &["mofang-audio"]),
+    ("tokenizers", &["mofang-data"]),
     ("tonic", &["mofang-grpc", "mofang-http"]),
     ("zip", &["mofang-pytorch"]),
 ];

@@ -9,6 +9,7 @@ use std::path::Path;
 use mofang_types::{ArtifactDigest, closest, with_suggestion};
 use serde::{Deserialize, Serialize};
 
+use crate::readers::TextLayout;
 use crate::{DataError, TableSpec, TargetKind};
 
 /// A file of a dataset.
@@ -70,6 +71,36 @@ pub enum ReaderSpec {
     },
     /// A table, one example for each row.
     Table(TableSpec),
+    /// Files of texts with labels.
+    Text {
+        /// The files of the training split, or of all that is to be split.
+        train: Vec<String>,
+        /// The files of the validation split, where the dataset has one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        validation: Vec<String>,
+        /// The files of the test split, where the dataset has one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        test: Vec<String>,
+        /// How they are written, and where text and label stand.
+        #[serde(default)]
+        layout: TextLayout,
+    },
+}
+
+/// How long the texts of a dataset are, in characters; cleaning removes others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextLength {
+    /// At least.
+    #[serde(default)]
+    pub min: usize,
+    /// At most.
+    #[serde(default = "text_length_max")]
+    pub max: usize,
+}
+
+const fn text_length_max() -> usize {
+    crate::text::TEXT_BYTES_MAX
 }
 
 /// The size that every image of a dataset has.
@@ -103,12 +134,16 @@ pub struct CatalogueEntry {
     /// Where it is described.
     #[serde(default)]
     pub homepage: String,
-    /// The labels of the classes, by index; a folder or archive of images may leave them out.
+    /// The labels of the classes, by index; a folder or archive of images and files of texts may leave
+    /// them out.
     #[serde(default)]
     pub labels: Vec<String>,
     /// The size of every image, where it is fixed; cleaning removes images of another size.
     #[serde(default)]
     pub image_size: Option<ImageSize>,
+    /// How long every text is; cleaning removes others.
+    #[serde(default)]
+    pub text_length: Option<TextLength>,
     /// How the files are read.
     pub reader: ReaderSpec,
     /// The files.
@@ -127,7 +162,10 @@ impl CatalogueEntry {
         let malformed = |reason: &str| Err(DataError::malformed(source, reason));
         let names_its_classes = matches!(
             entry.reader,
-            ReaderSpec::ImageTar { .. } | ReaderSpec::ImageFolder { .. } | ReaderSpec::Table(_)
+            ReaderSpec::ImageTar { .. }
+                | ReaderSpec::ImageFolder { .. }
+                | ReaderSpec::Table(_)
+                | ReaderSpec::Text { .. }
         );
         if let ReaderSpec::Table(table) = &entry.reader {
             table
@@ -142,6 +180,19 @@ impl CatalogueEntry {
         }
         if entry.labels.iter().collect::<BTreeSet<_>>().len() != entry.labels.len() {
             return malformed("`labels` has the same label twice");
+        }
+        if let ReaderSpec::Text { layout, .. } = &entry.reader
+            && !layout.label_values.is_empty()
+            && layout.label_values.len() != entry.labels.len()
+        {
+            return Err(DataError::malformed(
+                source,
+                format!(
+                    "`label_values` has {} values, and there are {} labels",
+                    layout.label_values.len(),
+                    entry.labels.len()
+                ),
+            ));
         }
         for file in &entry.files {
             if file.url.is_some() && file.sha256.is_none() {
@@ -204,6 +255,10 @@ impl Catalogue {
                 include_str!("../catalogue/adult.toml"),
             ),
             (
+                "catalogue/banking77.toml",
+                include_str!("../catalogue/banking77.toml"),
+            ),
+            (
                 "catalogue/bike-sharing.toml",
                 include_str!("../catalogue/bike-sharing.toml"),
             ),
@@ -242,6 +297,22 @@ impl Catalogue {
             (
                 "catalogue/online-shoppers.toml",
                 include_str!("../catalogue/online-shoppers.toml"),
+            ),
+            (
+                "catalogue/sentiment-labelled-sentences.toml",
+                include_str!("../catalogue/sentiment-labelled-sentences.toml"),
+            ),
+            (
+                "catalogue/sib200-eng-latn.toml",
+                include_str!("../catalogue/sib200-eng-latn.toml"),
+            ),
+            (
+                "catalogue/sib200-zho-hans.toml",
+                include_str!("../catalogue/sib200-zho-hans.toml"),
+            ),
+            (
+                "catalogue/sms-spam.toml",
+                include_str!("../catalogue/sms-spam.toml"),
             ),
             (
                 "catalogue/telco-churn.toml",

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::{NearDuplicates, Signature, TEXT_BYTES_MAX, comparable};
 use crate::transforms::decode;
-use crate::{Example, ImageSize, RawExample, Repetitions, SplitName, Target};
+use crate::{Example, ImageSize, RawExample, Repetitions, SplitName, Target, TextLength};
 
 /// Why an example was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,7 +14,7 @@ use crate::{Example, ImageSize, RawExample, Repetitions, SplitName, Target};
 pub enum RemovalReason {
     /// The image cannot be decoded, or is beyond the limits; or the text is empty.
     Unreadable,
-    /// The image does not have the size that the dataset's images have.
+    /// The image does not have the size that the dataset's images have, or the text not the length.
     WrongShape,
     /// It has no label, or one that is not in the list; or what it is to learn is no number.
     MissingLabel,
@@ -21,6 +22,10 @@ pub enum RemovalReason {
     DuplicateInSplit,
     /// The same input stands in the split that training is judged by.
     DuplicateAcrossSplits,
+    /// Nearly the same text stands earlier in the same split.
+    NearDuplicateInSplit,
+    /// Nearly the same text stands in the split that training is judged by.
+    NearDuplicateAcrossSplits,
 }
 
 /// An example that was removed.
@@ -75,6 +80,10 @@ pub(crate) struct Expected {
     pub(crate) classes: usize,
     /// The size of every image, where it is fixed.
     pub(crate) image_size: Option<ImageSize>,
+    /// The length of every text, where it is bounded.
+    pub(crate) text_length: Option<TextLength>,
+    /// From which similarity on two texts are nearly the same.
+    pub(crate) near_duplicate_similarity: f64,
     /// What becomes of repeated inputs.
     pub(crate) repetitions: Option<Repetitions>,
 }
@@ -97,19 +106,21 @@ pub(crate) fn clean(
     expected: Expected,
     report: &mut CleaningReport,
 ) -> BTreeMap<SplitName, Vec<Example>> {
-    let mut kept = Kept::default();
+    let mut kept = Kept::new(expected.near_duplicate_similarity);
     for (split, examples) in splits.into_iter().rev() {
         for example in examples {
             report.examined += 1;
+            let signature = kept.signature(&example.input);
+            let repeated = || {
+                let exactly = kept.repeated(split, &example);
+                exactly.or_else(|| kept.nearly_repeated(split, signature.as_ref()))
+            };
             let fault = fault(&example, expected).or_else(|| {
-                if expected.removes_repetitions(&example.input) {
-                    kept.repeated(split, &example)
-                } else {
-                    None
-                }
+                let removes = expected.removes_repetitions(&example.input);
+                removes.then(repeated).flatten()
             });
             match fault {
-                None => kept.add(split, example),
+                None => kept.add(split, example, signature),
                 Some((reason, detail)) => report.removed.push(Removed {
                     id: example.id,
                     split,
@@ -147,16 +158,66 @@ pub(crate) fn rows_in_two_splits(splits: &BTreeMap<SplitName, Vec<Example>>) -> 
 }
 
 /// The examples that stay, found by their inputs.
-#[derive(Default)]
 struct Kept {
     splits: BTreeMap<SplitName, Vec<Example>>,
     /// Split and position of the examples of a fingerprint.
     places: HashMap<u64, Vec<(SplitName, usize)>>,
+    /// The texts, to find what is nearly the same; none where only what is the same is removed.
+    near: Option<NearDuplicates>,
+    /// Split and position of the texts in `near`, in the same order.
+    near_places: Vec<(SplitName, usize)>,
 }
 
 impl Kept {
-    fn add(&mut self, split: SplitName, example: Example) {
+    fn new(near_duplicate_similarity: f64) -> Self {
+        let is_wanted = near_duplicate_similarity < 1.0;
+        Self {
+            splits: BTreeMap::new(),
+            places: HashMap::new(),
+            near: is_wanted.then(|| NearDuplicates::new(near_duplicate_similarity)),
+            near_places: Vec::new(),
+        }
+    }
+
+    /// What a text is compared by; none for anything else.
+    fn signature(&self, input: &RawExample) -> Option<Signature> {
+        match input {
+            RawExample::Text(text) if self.near.is_some() => Some(NearDuplicates::signature(text)),
+            RawExample::Encoded(_)
+            | RawExample::Pixels(_)
+            | RawExample::Row(_)
+            | RawExample::Tensor(_)
+            | RawExample::Text(_) => None,
+        }
+    }
+
+    fn nearly_repeated(
+        &self,
+        split: SplitName,
+        signature: Option<&Signature>,
+    ) -> Option<(RemovalReason, String)> {
+        let (number, similarity) = self.near.as_ref()?.find(signature?)?;
+        let (other_split, position) = *self.near_places.get(number)?;
+        let other = self.splits.get(&other_split)?.get(position)?;
+        let reason = if other_split == split {
+            RemovalReason::NearDuplicateInSplit
+        } else {
+            RemovalReason::NearDuplicateAcrossSplits
+        };
+        let detail = format!(
+            "{:.0} % the same as {} in {other_split}",
+            similarity * 100.0,
+            other.id
+        );
+        Some((reason, detail))
+    }
+
+    fn add(&mut self, split: SplitName, example: Example, signature: Option<Signature>) {
         let examples = self.splits.entry(split).or_default();
+        if let (Some(near), Some(signature)) = (&mut self.near, signature) {
+            near.add(signature);
+            self.near_places.push((split, examples.len()));
+        }
         self.places
             .entry(example.input.fingerprint())
             .or_default()
@@ -199,10 +260,11 @@ fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String
             Err(error) => return Some((RemovalReason::Unreadable, error.to_string())),
         },
         RawExample::Pixels(pixels) => (pixels.height(), pixels.width()),
-        RawExample::Text(text) if text.trim().is_empty() => {
+        RawExample::Text(text) if comparable(text).is_empty() => {
             return Some((RemovalReason::Unreadable, "the text is empty".to_owned()));
         }
-        RawExample::Row(_) | RawExample::Tensor(_) | RawExample::Text(_) => return None,
+        RawExample::Text(text) => return text_fault(text, expected.text_length),
+        RawExample::Row(_) | RawExample::Tensor(_) => return None,
     };
     let size = expected.image_size?;
     if (size.height, size.width) == (height, width) {
@@ -211,6 +273,23 @@ fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String
     let detail = format!(
         "{height} × {width} pixels, not {} × {}",
         size.height, size.width
+    );
+    Some((RemovalReason::WrongShape, detail))
+}
+
+fn text_fault(text: &str, length: Option<TextLength>) -> Option<(RemovalReason, String)> {
+    if text.len() > TEXT_BYTES_MAX {
+        let detail = format!("{} bytes, more than {TEXT_BYTES_MAX}", text.len());
+        return Some((RemovalReason::Unreadable, detail));
+    }
+    let length = length?;
+    let characters = text.chars().count();
+    if (length.min..=length.max).contains(&characters) {
+        return None;
+    }
+    let detail = format!(
+        "{characters} characters, not {} to {}",
+        length.min, length.max
     );
     Some((RemovalReason::WrongShape, detail))
 }
@@ -265,6 +344,8 @@ mod tests {
                 width: 1,
             }),
             repetitions: None,
+            text_length: None,
+            near_duplicate_similarity: 0.9,
         };
         let cleaned = clean(splits, expected, &mut report);
         let ids = |split| {
@@ -286,5 +367,62 @@ mod tests {
                 (RemovalReason::DuplicateAcrossSplits, 1),
             ])
         );
+    }
+
+    #[test]
+    fn texts_that_are_nearly_the_same_stay_once_and_the_test_split_keeps_its_own() {
+        let text = |id: &str, text: &str| Example {
+            id: id.to_owned(),
+            input: RawExample::Text(text.to_owned()),
+            target: Target::Class(0),
+        };
+        let long =
+            "You have won a guaranteed prize, call 09061701461 from a land line now to claim it";
+        let splits = || {
+            BTreeMap::from([
+                (
+                    SplitName::Train,
+                    vec![
+                        text("a", "Where are you going tonight?"),
+                        text("b", "WHERE  are you going tonight?"),
+                        text("c", &format!("{long}!")),
+                        text("d", " \u{200b}\u{0} "),
+                        text("e", "ok"),
+                        text("f", &"a text that is far too long ".repeat(4)),
+                    ],
+                ),
+                (SplitName::Test, vec![text("g", long)]),
+            ])
+        };
+        let expected = Expected {
+            classes: 1,
+            image_size: None,
+            text_length: Some(TextLength { min: 3, max: 90 }),
+            near_duplicate_similarity: 0.9,
+        };
+        let mut report = CleaningReport::default();
+        let cleaned = clean(splits(), expected, &mut report);
+        assert_eq!(cleaned[&SplitName::Train].len(), 1);
+        assert_eq!(
+            report.counts(),
+            BTreeMap::from([
+                (RemovalReason::Unreadable, 1),
+                (RemovalReason::WrongShape, 2),
+                (RemovalReason::NearDuplicateInSplit, 1),
+                (RemovalReason::NearDuplicateAcrossSplits, 1),
+            ])
+        );
+        assert!(
+            report
+                .removed
+                .iter()
+                .any(|removed| removed.detail.contains("the same as g in test"))
+        );
+        let strict = Expected {
+            near_duplicate_similarity: 1.0,
+            ..expected
+        };
+        let cleaned = clean(splits(), strict, &mut CleaningReport::default());
+        assert_eq!(cleaned[&SplitName::Train].len(), 3);
     }
 }

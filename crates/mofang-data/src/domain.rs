@@ -13,6 +13,8 @@ pub enum Domain {
     Image,
     /// Rows of a table.
     Table,
+    /// Texts.
+    Text,
 }
 
 impl Domain {
@@ -24,7 +26,8 @@ impl Domain {
         match task {
             Task::ImageClassification => Ok(Self::Image),
             Task::TabularClassification | Task::TabularRegression => Ok(Self::Table),
-            Task::AudioClassification | Task::Embedding | Task::TextClassification => Err(DataError::InvalidPipeline(format!(
+            Task::Embedding | Task::TextClassification => Ok(Self::Text),
+            Task::AudioClassification => Err(DataError::InvalidPipeline(format!(
                 "no transform of this version is for {task}"
             ))),
         }
@@ -36,6 +39,7 @@ impl fmt::Display for Domain {
         f.write_str(match self {
             Self::Image => "images",
             Self::Table => "rows of a table",
+            Self::Text => "texts",
         })
     }
 }

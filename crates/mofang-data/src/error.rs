@@ -12,6 +12,21 @@ pub enum DataError {
     /// The image cannot be decoded.
     #[error("cannot read the image: {0}")]
     UnreadableImage(String),
+    /// The text cannot be read, or there is none.
+    #[error("cannot read the text: {0}")]
+    UnreadableText(String),
+    /// The text is longer than what is accepted.
+    #[error(
+        "the text is too long: {bytes} bytes; at most {} are accepted",
+        crate::text::TEXT_BYTES_MAX
+    )]
+    TextTooLong {
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// The input is what the model cannot take.
+    #[error("{0}")]
+    InvalidInput(String),
     /// The image is larger than what is accepted, as its header says.
     #[error(
         "the image is too large: {width} × {height} pixels; at most 64 megapixels, 128 MiB decoded and 65535 pixels in one direction are accepted"
@@ -143,6 +158,14 @@ impl DataError {
         }
     }
 
+    /// The same, of an example of a dataset that it names.
+    pub(crate) fn of_example(self, id: &str) -> Self {
+        match self {
+            Self::UnreadableText(reason) => Self::UnreadableText(format!("{id}: {reason}")),
+            other => other,
+        }
+    }
+
     /// A file that does not have the expected form.
     pub(crate) fn malformed(file: impl Into<String>, reason: impl fmt::Display) -> Self {
         Self::Malformed {
@@ -156,7 +179,7 @@ impl Coded for DataError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::UnknownDataset { .. } | Self::MissingSplit { .. } => ErrorCode::NotFound,
-            Self::ImageTooLarge { .. } => ErrorCode::PayloadTooLarge,
+            Self::ImageTooLarge { .. } | Self::TextTooLong { .. } => ErrorCode::PayloadTooLarge,
             Self::AlreadyPulling { .. } => ErrorCode::Conflict,
             Self::MissingFile { .. } | Self::WrongDigest { .. } | Self::Download { .. } => {
                 ErrorCode::Unavailable
@@ -166,6 +189,8 @@ impl Coded for DataError {
             }
             Self::Io { .. } => ErrorCode::Internal,
             Self::UnreadableImage(_)
+            | Self::UnreadableText(_)
+            | Self::InvalidInput(_)
             | Self::WrongShape { .. }
             | Self::WrongInput { .. }
             | Self::NotFinite { .. }

@@ -30,10 +30,11 @@ mod split;
 mod split_reference;
 mod store;
 mod table;
+pub mod text;
 pub mod transforms;
 
 pub use augmentations::Augmentation;
-pub use catalogue::{Catalogue, CatalogueEntry, CatalogueFile, ImageSize, ReaderSpec};
+pub use catalogue::{Catalogue, CatalogueEntry, CatalogueFile, ImageSize, ReaderSpec, TextLength};
 pub use cleaning::{CleaningReport, RemovalReason, Removed};
 pub use dataset::{Dataset, Split, SplitName};
 pub use decoders::Decoder;

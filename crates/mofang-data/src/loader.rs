@@ -1,6 +1,7 @@
 //! Feeds a trainer: shuffled mini-batches, prepared ahead on threads of its own.
 //!
-//! The order of an epoch is a function of (seed, epoch), and the randomness of an augmentation one
+//! The order of an epoch is a function of (seed, epoch) — and, where batches are grouped by length, of
+//! the lengths — and the randomness of an augmentation one
 //! of (seed, epoch, example). So (epoch, batch) is the whole state of the loader, and neither the
 //! number of threads nor their timing changes a bit of what comes out.
 
@@ -49,6 +50,9 @@ pub struct LoaderSettings {
     pub prefetch_batches: usize,
     /// Whether a last batch that is not full is left out.
     pub drop_last: bool,
+    /// Whether examples of about the same length make a batch, so that little of it is filled up. The
+    /// batches stand in random order, where `shuffle` is set.
+    pub group_by_length: bool,
     /// Whether the result of the first stage (decode, resize, tokenize, …) is kept from an example's
     /// first use, up to 1 GiB in all. Images that no step changes are never copied.
     pub cache_prepared: bool,
@@ -64,10 +68,16 @@ impl Default for LoaderSettings {
             threads: 1,
             prefetch_batches: 2,
             drop_last: false,
+            group_by_length: false,
             cache_prepared: true,
         }
     }
 }
+
+/// Batches within whose examples those of about the same length are put together: the more, the less is
+/// filled up and the less random is what meets in a batch. The number is that of the
+/// `LengthGroupedSampler` of transformers.
+const GROUPED_BATCHES: usize = 50;
 
 /// Makes the batches of a split.
 #[derive(Debug, Clone)]
@@ -85,6 +95,8 @@ struct Work {
     staged: Vec<OnceLock<Staged<'static>>>,
     /// What fills up shorter examples of a batch, where they have lengths of their own.
     padding: Option<f32>,
+    /// The length of each example after the first stage, where batches are grouped by it.
+    lengths: OnceLock<Vec<usize>>,
     /// Bytes in `staged`.
     cached_bytes: AtomicUsize,
 }
@@ -115,6 +127,7 @@ impl DataLoader {
                 pipeline,
                 settings,
                 staged,
+                lengths: OnceLock::new(),
                 cached_bytes: AtomicUsize::new(0),
             }),
         })
@@ -142,8 +155,23 @@ impl DataLoader {
         epoch: u64,
         start_batch: usize,
     ) -> impl Iterator<Item = Result<Batch, DataError>> + use<> {
+        let (failure, batches) = match self.work.order(epoch) {
+            Ok(order) => (
+                None,
+                Some(self.batches(Arc::new(order), epoch, start_batch)),
+            ),
+            Err(error) => (Some(Err(error)), None),
+        };
+        failure.into_iter().chain(batches.into_iter().flatten())
+    }
+
+    fn batches(
+        &self,
+        order: Arc<Vec<usize>>,
+        epoch: u64,
+        start_batch: usize,
+    ) -> impl Iterator<Item = Result<Batch, DataError>> + use<> {
         let threads = self.work.settings.threads;
-        let order = Arc::new(self.work.order(epoch));
         let batches = self.batches_per_epoch();
         // Thread k makes every batch whose number is k modulo the number of threads, and has a channel
         // of its own: reading the channels in turn gives the batches in order.
@@ -183,14 +211,43 @@ impl DataLoader {
 }
 
 impl Work {
-    fn order(&self, epoch: u64) -> Vec<usize> {
+    fn order(&self, epoch: u64) -> Result<Vec<usize>, DataError> {
         let mut order: Vec<usize> = (0..self.split.len()).collect();
+        let mut randomness = ChaCha8Rng::seed_from_u64(self.settings.seed);
+        randomness.set_stream(epoch);
         if self.settings.shuffle {
-            let mut randomness = ChaCha8Rng::seed_from_u64(self.settings.seed);
-            randomness.set_stream(epoch);
             order.shuffle(&mut randomness);
         }
-        order
+        if !self.settings.group_by_length {
+            return Ok(order);
+        }
+        let lengths = self.lengths()?;
+        let size = self.settings.batch_size;
+        for group in order.chunks_mut(size.saturating_mul(GROUPED_BATCHES)) {
+            // Stable, so that equal lengths stay in the order of the epoch.
+            group.sort_by_key(|index| lengths.get(*index).copied().unwrap_or(0));
+        }
+        if !self.settings.shuffle {
+            return Ok(order);
+        }
+        // The last batch may not be full, and stays the last.
+        let mut batches: Vec<&[usize]> = order.chunks_exact(size).collect();
+        batches.shuffle(&mut randomness);
+        let full = batches.len() * size;
+        let mut shuffled = batches.concat();
+        shuffled.extend(order.iter().skip(full));
+        Ok(shuffled)
+    }
+
+    /// The length of every example: its first dimension after the first stage.
+    fn lengths(&self) -> Result<&[usize], DataError> {
+        if let Some(lengths) = self.lengths.get() {
+            return Ok(lengths);
+        }
+        let lengths = (0..self.split.len())
+            .map(|index| Ok(self.staged(index, self.example(index)?)?.length()))
+            .collect::<Result<Vec<_>, DataError>>()?;
+        Ok(self.lengths.get_or_init(|| lengths))
     }
 
     fn batch(
@@ -273,7 +330,10 @@ impl Work {
         if let Some(staged) = slot.and_then(OnceLock::get) {
             return Ok(staged.borrow());
         }
-        let staged = self.pipeline.stage(&example.input)?;
+        let staged = self
+            .pipeline
+            .stage(&example.input)
+            .map_err(|error| error.of_example(&example.id))?;
         let (Some(slot), Some(size), true) =
             (slot, staged.owned_bytes(), self.settings.cache_prepared)
         else {
@@ -439,5 +499,81 @@ mod tests {
             thread::sleep(std::time::Duration::from_millis(20));
         }
         panic!("loader threads are still there");
+    }
+
+    /// A loader over texts of 1 to 13 characters.
+    fn texts(settings: LoaderSettings) -> DataLoader {
+        let examples: Vec<Example> = (0..103_usize)
+            .map(|number| Example {
+                id: number.to_string(),
+                input: RawExample::Text("ab".repeat(7)[..=number * 5 % 13].to_owned()),
+                target: Target::Class(number % 2),
+            })
+            .collect();
+        let split = Arc::new(Split::new(examples));
+        let fitted = Pipeline::from_json(&json!({
+            "transforms": [{"type": "tokenize", "model": "characters"}],
+            "decoders": [{"type": "softmax"}, {"type": "top_k", "k": 1}, {"type": "labels"}],
+        }))
+        .unwrap()
+        .fit(&split)
+        .unwrap();
+        let labels = ["a".to_owned(), "b".to_owned()];
+        let pipeline = fitted
+            .pipeline
+            .compile_with(&labels, &fitted.files)
+            .unwrap();
+        DataLoader::new(split, Arc::new(pipeline), settings).unwrap()
+    }
+
+    #[test]
+    fn batches_by_length_waste_little_and_any_can_be_the_first() {
+        let settings = |group_by_length, threads| LoaderSettings {
+            batch_size: 8,
+            shuffle: true,
+            seed: 5,
+            threads,
+            group_by_length,
+            augmentations: vec![Augmentation::TokenDropout(
+                crate::augmentations::TokenDropout { probability: 0.2 },
+            )],
+            ..LoaderSettings::default()
+        };
+        let batches = |group, threads, epoch, start| -> Vec<Batch> {
+            let batches = texts(settings(group, threads)).epoch(epoch, start);
+            batches.collect::<Result<_, _>>().unwrap()
+        };
+        let filled = |batches: &[Batch]| -> usize {
+            let values = batches.iter().flat_map(|batch| batch.inputs.data());
+            values.filter(|id| **id == 0.0).count()
+        };
+        let grouped = batches(true, 1, 3, 0);
+        assert!(filled(&grouped) * 3 < filled(&batches(false, 1, 3, 0)));
+        assert_eq!(grouped, batches(true, 3, 3, 0));
+        assert_eq!(grouped[4..], batches(true, 2, 3, 4));
+        assert_ne!(grouped, batches(true, 1, 4, 0));
+        let sizes: Vec<usize> = grouped.iter().map(|batch| batch.targets.len()).collect();
+        assert_eq!(sizes, [[8; 12].as_slice(), &[7]].concat());
+        let mut indices: Vec<usize> = grouped.into_iter().flat_map(|b| b.indices).collect();
+        indices.sort_unstable();
+        assert_eq!(indices, (0..103).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_read_fails_its_epoch_by_name() {
+        let mut loader = texts(LoaderSettings {
+            group_by_length: true,
+            ..LoaderSettings::default()
+        });
+        let empty = Example {
+            id: "set.csv:7".to_owned(),
+            input: RawExample::Text(" ".to_owned()),
+            target: Target::Class(0),
+        };
+        let pipeline = Arc::clone(&loader.work.pipeline);
+        let settings = loader.work.settings.clone();
+        loader = DataLoader::new(Arc::new(Split::new(vec![empty])), pipeline, settings).unwrap();
+        let error = loader.epoch(0, 0).next().unwrap().unwrap_err();
+        assert!(error.to_string().contains("set.csv:7"), "{error}");
     }
 }

@@ -43,6 +43,23 @@ pub struct SplitSettings {
     /// A column of a table whose equal values stay in one split, such as the number of a patient.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_by: Option<String>,
+    /// From which similarity on (the Jaccard index of their n-grams of 5 characters, 0 to 1) two texts
+    /// are nearly the same, so that cleaning keeps only one of them; 1 keeps all that differ.
+    #[serde(skip_serializing_if = "is_default_similarity")]
+    pub near_duplicate_similarity: f64,
+}
+
+/// The similarity of texts from which on they are nearly the same.
+const NEAR_DUPLICATE_SIMILARITY: f64 = 0.9;
+
+/// The default is not written, so that the digests of recipes from before it stay.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::float_cmp,
+    reason = "serde asks for a reference; the very value of the default is meant"
+)]
+fn is_default_similarity(similarity: &f64) -> bool {
+    *similarity == NEAR_DUPLICATE_SIMILARITY
 }
 
 impl Default for SplitSettings {
@@ -55,6 +72,7 @@ impl Default for SplitSettings {
             repetitions: None,
             order_by: None,
             group_by: None,
+            near_duplicate_similarity: NEAR_DUPLICATE_SIMILARITY,
         }
     }
 }
@@ -79,6 +97,12 @@ impl SplitSettings {
             return Err(DataError::InvalidSettings(
                 "a table is split by `order_by` or by `group_by`, not by both".to_owned(),
             ));
+        }
+        if !(self.near_duplicate_similarity > 0.0 && self.near_duplicate_similarity <= 1.0) {
+            return Err(DataError::InvalidSettings(format!(
+                "near_duplicate_similarity = {} is not in (0, 1]",
+                self.near_duplicate_similarity
+            )));
         }
         Ok(())
     }

@@ -13,8 +13,8 @@ use crate::catalogue::embedded;
 use crate::cleaning::{Expected, clean, rows_in_two_splits};
 use crate::pull::{pull_file, verify_file};
 use crate::readers::{
-    CsvPixels, RawSplits, read_csv_pixels, read_idx_pair, read_image_folder, read_image_tar,
-    read_schema, read_table_files,
+    CsvPixels, RawSplits, TextFile, read_csv_pixels, read_idx_pair, read_image_folder,
+    read_image_tar, read_schema, read_table_files,
 };
 use crate::{
     Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
@@ -212,6 +212,8 @@ impl Source<'_> {
                 classes: self.entry.labels.len(),
                 image_size: self.entry.image_size,
                 repetitions: settings.repetitions,
+                text_length: self.entry.text_length,
+                near_duplicate_similarity: settings.near_duplicate_similarity,
             };
             splits = clean(splits, expected, &mut cleaning);
         } else {
@@ -372,6 +374,42 @@ impl Source<'_> {
                     cleaning.examined += rows.removed.len();
                     cleaning.removed.extend(rows.removed);
                     splits.insert(name, rows.examples);
+                }
+                Ok(splits)
+            }
+            ReaderSpec::Text {
+                train,
+                validation,
+                test,
+                layout,
+            } => {
+                let mut files = Vec::new();
+                for (split, names) in [
+                    (SplitName::Train, train),
+                    (SplitName::Validation, validation),
+                    (SplitName::Test, test),
+                ] {
+                    for name in names {
+                        let bytes = self.bytes_of(name)?;
+                        files.push((split, TextFile::read(name, &bytes, layout)?));
+                    }
+                }
+                if self.entry.labels.is_empty() {
+                    let labels = files.iter().flat_map(|(_, file)| file.labels());
+                    let labels: BTreeSet<&str> = labels.collect();
+                    self.entry.labels = labels.into_iter().map(str::to_owned).collect();
+                }
+                let values = if layout.label_values.is_empty() {
+                    self.entry.labels.clone()
+                } else {
+                    layout.label_values.clone()
+                };
+                let mut splits = RawSplits::new();
+                for (split, file) in files {
+                    let rows = file.into_rows(split, &values);
+                    cleaning.examined += rows.removed.len();
+                    cleaning.removed.extend(rows.removed);
+                    splits.entry(split).or_default().extend(rows.examples);
                 }
                 Ok(splits)
             }

@@ -4,6 +4,17 @@
 //! known here, so that this crate builds and tests in seconds. `mofang-nn` binds them to its tensors and
 //! falls back to the tensor library's own operations on any other device.
 //!
+//! | for | modules |
+//! | --- | --- |
+//! | images | [`conv2d`], [`batch_norm2d`], [`pooling`], [`subsample`], [`pointwise`] |
+//! | Transformers | [`attention`], [`layer_norm`], [`embedding`], [`rope`] |
+//! | sequences | [`recurrent`] |
+//! | any network | [`linear`], [`nonlinearity`] |
+//! | training | [`cross_entropy`], [`ctc`], [`optimizer`] |
+//!
+//! Products of matrices all go through one loop over tiles that stay in registers. `examples/` holds programs
+//! that measure.
+//!
 //! # What holds for every operation
 //!
 //! - The same input gives the same bits on the same processor, whatever the number of threads is: work
@@ -44,6 +55,7 @@ mod scratch;
 mod shared;
 mod simd;
 mod sums;
+mod transpose;
 
 pub use activation::Activation;
 pub use error::KernelError;

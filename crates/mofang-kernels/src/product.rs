@@ -8,8 +8,11 @@ use crate::activation::{Activation, clamp};
 use crate::nonlinearity::{self, Nonlinearity};
 use crate::scratch::Scratch;
 use crate::shared::SharedOutput;
-use crate::simd::{Instructions, multiply_columns, multiply_tile, multiversioned, transpose};
+use crate::simd::{
+    Instructions, multiply_columns, multiply_tile, multiply_tile_into, multiversioned,
+};
 use crate::sums::add;
+use crate::transpose::transpose;
 
 /// Steps of the depth whose right columns stay in the first-level cache.
 const CACHED_COLUMNS: usize = 8192;
@@ -147,6 +150,30 @@ impl PackedRight {
     pub(crate) fn panel(&self, panel: usize) -> &[f32] {
         let length = self.depth * self.width;
         &self.values[panel * length..(panel + 1) * length]
+    }
+
+    /// As [`PackedRight::multiply`], into rows that begin `stride` values apart in `output`.
+    pub(crate) fn multiply_into(
+        &self,
+        height: usize,
+        left: &[f32],
+        panel: usize,
+        tile: &mut Tile,
+        output: &mut [f32],
+        stride: usize,
+    ) {
+        let count = self.width.min(self.columns - panel * self.width);
+        let is_direct = count == self.width && self.depth <= CACHED_COLUMNS / self.width;
+        if is_direct && self.depth > 0 {
+            let right = self.panel(panel);
+            multiply_tile_into(Instructions::best(), height, left, right, output, stride);
+            return;
+        }
+        self.multiply(height, left, panel, tile);
+        let rows = tile.sums.chunks_exact(self.width).take(height);
+        for (target, sums) in output.chunks_mut(stride).zip(rows) {
+            target[..count].copy_from_slice(&sums[..count]);
+        }
     }
 
     /// As [`PackedRight::multiply`] for the first `height` values of each `stride` of `left`, as many steps as

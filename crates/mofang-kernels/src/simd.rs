@@ -176,60 +176,11 @@ impl Vector for Baseline {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_set1_ps,
-        _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+        __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps,
         _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps,
     };
 
     use super::Vector;
-
-    /// Transposes 8 rows of `columns` values, 8 at least.
-    ///
-    /// # Safety
-    /// The processor must have AVX2. `from` must be 8 rows of `columns` values, `from_stride` apart, and `to`
-    /// `columns` rows of 8, `to_stride` apart.
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) unsafe fn transpose_band(
-        from: *const f32,
-        from_stride: usize,
-        columns: usize,
-        to: *mut f32,
-        to_stride: usize,
-    ) {
-        for column in (0..columns).step_by(8) {
-            let column = column.min(columns - 8);
-            // SAFETY: the caller says that the block from `column` on lies within `from`.
-            let rows: [__m256; 8] = std::array::from_fn(|row| unsafe {
-                _mm256_loadu_ps(from.add(row * from_stride + column))
-            });
-            let pairs: [__m256; 8] = std::array::from_fn(|place| {
-                let (one, two) = (rows[place / 2 * 2], rows[place / 2 * 2 + 1]);
-                if place % 2 == 0 {
-                    _mm256_unpacklo_ps(one, two)
-                } else {
-                    _mm256_unpackhi_ps(one, two)
-                }
-            });
-            let fours: [__m256; 8] = std::array::from_fn(|place| {
-                let first = place / 4 * 4 + place % 4 / 2;
-                let (one, two) = (pairs[first], pairs[first + 2]);
-                if place % 2 == 0 {
-                    _mm256_shuffle_ps::<0x44>(one, two)
-                } else {
-                    _mm256_shuffle_ps::<0xee>(one, two)
-                }
-            });
-            for place in 0..4 {
-                let low = _mm256_permute2f128_ps::<0x20>(fours[place], fours[place + 4]);
-                let high = _mm256_permute2f128_ps::<0x31>(fours[place], fours[place + 4]);
-                // SAFETY: as above, for `to`.
-                unsafe {
-                    _mm256_storeu_ps(to.add((column + place) * to_stride), low);
-                    _mm256_storeu_ps(to.add((column + place + 4) * to_stride), high);
-                }
-            }
-        }
-    }
 
     macro_rules! vector {
         ($name:ident, $values:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident) => {
@@ -312,14 +263,36 @@ pub(crate) fn multiply_tile(
     right: &[f32],
     tile: &mut [f32],
 ) {
+    multiply_tile_into(
+        instructions,
+        rows,
+        left,
+        right,
+        tile,
+        instructions.columns(),
+    );
+}
+
+/// As [`multiply_tile`], but the rows of `tile` begin `stride` values apart.
+///
+/// # Panics
+/// As [`multiply_tile`].
+pub(crate) fn multiply_tile_into(
+    instructions: Instructions,
+    rows: usize,
+    left: &[f32],
+    right: &[f32],
+    tile: &mut [f32],
+    stride: usize,
+) {
     match instructions {
         // SAFETY: the value of `Instructions` says that the processor has these features.
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512 => unsafe { multiply_avx512(rows, left, right, tile) },
+        Instructions::Avx512 => unsafe { multiply_avx512(rows, left, right, tile, stride) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2 => unsafe { multiply_avx2(rows, left, right, tile) },
-        Instructions::Baseline => multiply_rows(Baseline, rows, left, right, tile),
+        Instructions::Avx2 => unsafe { multiply_avx2(rows, left, right, tile, stride) },
+        Instructions::Baseline => multiply_rows(Baseline, rows, left, right, tile, stride),
     }
 }
 
@@ -404,53 +377,6 @@ pub(crate) struct InPlace<'a> {
     pub(crate) starts: [usize; 2],
 }
 
-/// `to[column, row] = from[row, column]` for `[rows, columns]` values; rows of `from` begin `from_stride` values
-/// apart, those of `to` `to_stride`.
-///
-/// # Panics
-/// When the slices are too short.
-pub(crate) fn transpose(
-    from: &[f32],
-    from_stride: usize,
-    [rows, columns]: [usize; 2],
-    to: &mut [f32],
-    to_stride: usize,
-) {
-    if rows == 0 || columns == 0 {
-        return;
-    }
-    assert!(rows <= to_stride, "rows that lie over each other");
-    let ends = [
-        (rows - 1) * from_stride + columns,
-        (columns - 1) * to_stride + rows,
-    ];
-    assert!(ends[0] <= from.len() && ends[1] <= to.len());
-    #[cfg(target_arch = "x86_64")]
-    if rows >= 8 && columns >= 8 && Instructions::best() != Instructions::Baseline {
-        // The last blocks may lie over those before them, and write the same again.
-        for row in (0..rows).step_by(8).map(|row| row.min(rows - 8)) {
-            // SAFETY: better instructions than the baseline have AVX2; blocks lie within the
-            // `[rows, columns]` whose ends were compared with the slices' above.
-            unsafe {
-                x86::transpose_band(
-                    from.as_ptr().add(row * from_stride),
-                    from_stride,
-                    columns,
-                    to.as_mut_ptr().add(row),
-                    to_stride,
-                );
-            }
-        }
-        return;
-    }
-    for row in 0..rows {
-        let values = &from[row * from_stride..][..columns];
-        for (target, value) in to[row..].iter_mut().step_by(to_stride).zip(values) {
-            *target = *value;
-        }
-    }
-}
-
 /// Multiplies and adds in registers alone, `steps` times a full tile, and gives the number of products: what
 /// the processor can do, for measurements.
 #[doc(hidden)]
@@ -477,16 +403,23 @@ pub(crate) const BLOCK: usize = 64;
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-fn multiply_avx512(rows: usize, left: &[f32], right: &[f32], tile: &mut [f32]) {
+fn multiply_avx512(rows: usize, left: &[f32], right: &[f32], tile: &mut [f32], stride: usize) {
     // SAFETY: this function is called only where the processor has the instructions.
-    multiply_rows(unsafe { x86::Avx512::new() }, rows, left, right, tile);
+    multiply_rows(
+        unsafe { x86::Avx512::new() },
+        rows,
+        left,
+        right,
+        tile,
+        stride,
+    );
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn multiply_avx2(rows: usize, left: &[f32], right: &[f32], tile: &mut [f32]) {
+fn multiply_avx2(rows: usize, left: &[f32], right: &[f32], tile: &mut [f32], stride: usize) {
     // SAFETY: this function is called only where the processor has the instructions.
-    multiply_rows(unsafe { x86::Avx2::new() }, rows, left, right, tile);
+    multiply_rows(unsafe { x86::Avx2::new() }, rows, left, right, tile, stride);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -600,8 +533,15 @@ macro_rules! with_rows {
 }
 
 #[inline(always)]
-fn multiply_rows<V: Vector>(vector: V, rows: usize, left: &[f32], right: &[f32], tile: &mut [f32]) {
-    with_rows!(rows, multiply(vector, left, right, tile));
+fn multiply_rows<V: Vector>(
+    vector: V,
+    rows: usize,
+    left: &[f32],
+    right: &[f32],
+    tile: &mut [f32],
+    stride: usize,
+) {
+    with_rows!(rows, multiply(vector, left, right, tile, stride));
 }
 
 #[inline(always)]
@@ -635,7 +575,7 @@ fn multiply_strided<V: Vector, const ROWS: usize>(
             sums[1] = vector.multiply_add(value, second, sums[1]);
         }
     }
-    store_tile(vector, &sums, tile);
+    store_tile(vector, &sums, tile, 2 * V::LANES);
 }
 
 #[inline(always)]
@@ -667,7 +607,7 @@ fn multiply_in_place<V: Vector, const ROWS: usize>(
             sums[1] = vector.multiply_add(value, second, sums[1]);
         }
     }
-    store_tile(vector, &sums, tile);
+    store_tile(vector, &sums, tile, 2 * V::LANES);
 }
 
 #[inline(always)]
@@ -712,6 +652,7 @@ fn multiply<V: Vector, const ROWS: usize>(
     left: &[f32],
     right: &[f32],
     tile: &mut [f32],
+    stride: usize,
 ) {
     let mut sums = [[vector.splat(0.0); 2]; ROWS];
     let steps = left
@@ -726,7 +667,7 @@ fn multiply<V: Vector, const ROWS: usize>(
             sums[1] = vector.multiply_add(value, second, sums[1]);
         }
     }
-    store_tile(vector, &sums, tile);
+    store_tile(vector, &sums, tile, stride);
 }
 
 #[inline(always)]
@@ -750,7 +691,7 @@ fn multiply_block<V: Vector, const ROWS: usize, const VECTORS: usize>(
             }
         }
     }
-    store_tile(vector, &sums, tile);
+    store_tile(vector, &sums, tile, VECTORS * V::LANES);
 }
 
 #[inline(always)]
@@ -758,9 +699,12 @@ fn store_tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
     vector: V,
     sums: &[[V::Values; VECTORS]; ROWS],
     tile: &mut [f32],
+    stride: usize,
 ) {
-    let tile = &mut tile[..ROWS * VECTORS * V::LANES];
-    for (sums, row) in sums.iter().zip(tile.chunks_exact_mut(VECTORS * V::LANES)) {
+    let width = VECTORS * V::LANES;
+    let tile = &mut tile[..(ROWS - 1) * stride + width];
+    for (sums, row) in sums.iter().zip(tile.chunks_mut(stride)) {
+        let row = &mut row[..width];
         for (sum, column) in sums.iter().zip(row.chunks_exact_mut(V::LANES)) {
             vector.store(*sum, column);
         }
@@ -768,37 +712,8 @@ fn store_tile<V: Vector, const ROWS: usize, const VECTORS: usize>(
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "values are copied")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn any_matrix_is_transposed() {
-        for (rows, columns) in [
-            (0, 5),
-            (5, 0),
-            (1, 1),
-            (8, 8),
-            (14, 40),
-            (3, 9),
-            (9, 3),
-            (17, 23),
-        ] {
-            let (from_stride, to_stride) = (columns + 2, rows + 3);
-            let from: Vec<f32> = (0..rows * from_stride).map(|i| i as f32).collect();
-            let mut to = vec![-1.0; columns * to_stride];
-            transpose(&from, from_stride, [rows, columns], &mut to, to_stride);
-            for (place, value) in to.iter().enumerate() {
-                let (column, row) = (place / to_stride, place % to_stride);
-                let expected = if row < rows {
-                    (row * from_stride + column) as f32
-                } else {
-                    -1.0
-                };
-                assert_eq!(*value, expected, "{rows}x{columns} at {column}, {row}");
-            }
-        }
-    }
 
     #[test]
     fn tiles_are_products_with_every_set_of_instructions() {

@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
+use crate::sequence::{Recurrent, TextCnn};
 use crate::tabular::Mlp;
+use crate::transformer::Bert;
 use crate::{Network, NetworkSpec, NnError, WeightShapes};
 
 /// One option of an architecture's configuration, for help texts and schemas.
@@ -47,10 +49,10 @@ pub trait Architecture: fmt::Debug + Send + Sync {
     /// The network of this specification with the weights that `start` says.
     ///
     /// # Errors
-    /// When the configuration has unknown keys or impossible values, or does not fit the images.
+    /// When the configuration has unknown keys or impossible values, or does not fit the input.
     fn build(&self, spec: &NetworkSpec, start: Start, device: &Device) -> Result<Network, NnError>;
 
-    /// Which of its networks weights belong to, by their names and shapes, with images of the usual
+    /// Which of its networks weights belong to, by their names and shapes, with inputs of the usual
     /// size: a look at what only this architecture has, which loading proves. None for weights of
     /// another architecture, and where names and shapes do not tell enough.
     fn recognize(&self, weights: &WeightShapes) -> Option<NetworkSpec>;
@@ -59,13 +61,16 @@ pub trait Architecture: fmt::Debug + Send + Sync {
 /// Every architecture, alphabetically.
 pub fn all() -> &'static [&'static dyn Architecture] {
     &[
+        &Bert,
         &Lenet,
         &Mlp,
         &MobilenetV2,
+        &Recurrent,
         &Resnet,
         &Sequential,
         &SimpleCnn,
         &Squeezenet,
+        &TextCnn,
     ]
 }
 
@@ -84,7 +89,7 @@ pub fn find(name: &str) -> Result<&'static dyn Architecture, NnError> {
         })
 }
 
-/// The network that weights belong to, by their names and shapes, with images of the usual size;
+/// The network that weights belong to, by their names and shapes, with inputs of the usual size;
 /// that they fit is proved by loading them.
 pub fn recognize(weights: &WeightShapes) -> Option<NetworkSpec> {
     let found = all()
@@ -100,13 +105,28 @@ pub(crate) fn recognized(
     image_shape: [usize; 3],
     classes: usize,
 ) -> NetworkSpec {
+    recognized_for(
+        architecture,
+        config,
+        ModelInput::image(image_shape),
+        classes,
+    )
+}
+
+/// As [`recognized`], for any input.
+pub(crate) fn recognized_for(
+    architecture: &dyn Architecture,
+    config: Value,
+    input: ModelInput,
+    outputs: usize,
+) -> NetworkSpec {
     NetworkSpec {
         architecture: ArchitectureSpec {
             name: architecture.name().to_owned(),
             config,
         },
-        input: ModelInput::image(image_shape),
-        outputs: classes,
+        input,
+        outputs,
     }
 }
 

@@ -5,23 +5,38 @@ use burn::tensor::Tensor;
 
 use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
+use crate::sequence::{RecurrentBody, TextCnnBody};
 use crate::tabular::TabularMlp;
+use crate::transformer::BertBody;
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a process has few networks, and burn's modules cannot be boxed"
+)]
 #[derive(Module, Debug)]
 pub(crate) enum Body {
+    /// A Transformer encoder of tokens.
+    Bert(BertBody),
     /// Layers in sequence, from an image on.
     Layers(Sequence),
+    /// Recurrent layers over tokens or rows.
+    Recurrent(RecurrentBody),
     /// A perceptron on rows of a table.
     TabularMlp(TabularMlp),
+    /// Convolutions over tokens.
+    TextCnn(TextCnnBody),
 }
 
 impl Body {
     /// Outputs of a batch; their shape is the network's matter.
     pub(crate) fn forward(&self, input: Input, pass: Pass) -> Tensor<2> {
         match self {
+            Self::Bert(body) => body.forward(&input.into_tokens(), pass),
             Self::Layers(layers) => layers.forward(input.into_images(), pass).flatten(1, 3),
+            Self::Recurrent(body) => body.forward(input, pass),
             Self::TabularMlp(body) => body.forward(input.into_rows(), pass),
+            Self::TextCnn(body) => body.forward(input.into_tokens(), pass),
         }
     }
 
@@ -29,7 +44,7 @@ impl Body {
     pub(crate) fn convolutions(&self, found: &mut Vec<(String, Convolution)>) {
         match self {
             Self::Layers(layers) => layers.convolutions("", found),
-            Self::TabularMlp(_) => {}
+            Self::Bert(_) | Self::Recurrent(_) | Self::TabularMlp(_) | Self::TextCnn(_) => {}
         }
     }
 }

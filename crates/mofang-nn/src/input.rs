@@ -1,9 +1,9 @@
 //! A batch on a device, in the form that a network takes.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use mofang_types::ModelInput;
 
-use crate::{NnError, tensor_to_burn};
+use crate::{NnError, Tokens, tensor_to_burn};
 
 /// A batch on a device.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub enum Input {
     /// Rows of a table `[batch, numbers + categories]`.
     Rows(Tensor<2>),
     /// Ids of tokens `[batch, length]`.
-    Tokens(Tensor<2, Int>),
+    Tokens(Tokens),
 }
 
 impl From<Tensor<2>> for Input {
@@ -51,7 +51,9 @@ impl Input {
                 Ok(Self::Rows(tensor_to_burn(batch, device)?))
             }
             ModelInput::Tokens {
-                vocabulary_size, ..
+                vocabulary_size,
+                padding_id,
+                ..
             } => {
                 let [rows, length] = <[usize; 2]>::try_from(batch.shape()).map_err(|_| {
                     NnError::InvalidSpec("ids of tokens are [batch, length]".into())
@@ -61,8 +63,7 @@ impl Input {
                     .iter()
                     .map(|id| whole_below(*id, *vocabulary_size, "the id of a token"))
                     .collect::<Result<Vec<i64>, _>>()?;
-                let data = TensorData::new(ids, [rows, length]);
-                Ok(Self::Tokens(Tensor::from_data(data, device)))
+                Ok(Self::Tokens(Tokens::new(ids, [rows, length], *padding_id)))
             }
         }
     }
@@ -72,7 +73,7 @@ impl Input {
         match self {
             Self::Images(images) => images.dims()[0],
             Self::Rows(rows) => rows.dims()[0],
-            Self::Tokens(ids) => ids.dims()[0],
+            Self::Tokens(tokens) => tokens.batch(),
         }
     }
 
@@ -81,7 +82,7 @@ impl Input {
         match self {
             Self::Images(images) => images.flatten(1, 3),
             Self::Rows(rows) => rows,
-            Self::Tokens(ids) => ids.float(),
+            Self::Tokens(tokens) => Tensor::zeros([tokens.batch(), 1], &Device::flex()),
         }
     }
 
@@ -91,7 +92,18 @@ impl Input {
         match self {
             Self::Images(images) => images,
             Self::Rows(rows) => rows.unsqueeze_dims(&[2, 3]),
-            Self::Tokens(ids) => ids.float().unsqueeze_dims(&[2, 3]),
+            Self::Tokens(tokens) => Tensor::zeros([tokens.batch(), 1, 1, 1], &Device::flex()),
+        }
+    }
+
+    /// The tokens; as for [`Input::into_images`], anything else is one without a value.
+    pub(crate) fn into_tokens(self) -> Tokens {
+        match self {
+            Self::Tokens(tokens) => tokens,
+            other @ (Self::Images(_) | Self::Rows(_)) => {
+                let batch = other.batch();
+                Tokens::new(vec![0; batch], [batch, 1], 0)
+            }
         }
     }
 }

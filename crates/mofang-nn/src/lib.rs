@@ -14,8 +14,8 @@
 //! state and a resumed run draws the same masks. Batch normalization's running statistics are the
 //! only state that a forward pass changes, and they are saved with the weights.
 //!
-//! On the processor, convolution, batch normalization, pooling, linear layers and rectifiers are those
-//! of `mofang-kernels`, whose results do not depend on the number of threads ([`Kernels::Off`] switches
+//! On the processor, convolution, normalizations, pooling, linear and recurrent layers, attention, embeddings
+//! and activations are those of `mofang-kernels`, whose results do not depend on the number of threads ([`Kernels::Off`] switches
 //! to burn's own). The other operations (`burn-flex` 0.22.1) give the same bits on every run with the
 //! same number of rayon threads: matrix products and reductions along a dimension split their work
 //! over outputs, never over a sum. The exception is the sum (and mean) of *all* elements of a large tensor, whose partial sums are
@@ -37,8 +37,11 @@ mod kernels;
 mod layers;
 mod name_path;
 mod network;
+mod sequence;
 mod step_seed;
 mod tabular;
+mod tokens;
+mod transformer;
 mod weights;
 
 pub use architecture::{Architecture, OptionSpec, Start};
@@ -49,6 +52,7 @@ pub use kernels::Kernels;
 pub use layers::Convolution;
 pub use network::{Network, NetworkSpec, ParameterInfo, ValueChange};
 pub use step_seed::step_seed;
+pub use tokens::Tokens;
 pub use weights::{LoadReport, MisShaped, StateDict, Strictness, WeightShapes};
 
 /// The architectures that there are.

@@ -13,7 +13,8 @@ impl NamePath {
     /// Goes down into `name` of `container`, both as burn's traversals give them.
     pub(crate) fn enter(&mut self, name: &str, container: &str) {
         if is_named(name, container) {
-            self.parts.push(name.to_owned());
+            // `self` is a name in PyTorch and cannot be one of a field here.
+            self.parts.push(name.trim_end_matches('_').to_owned());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Random changes of training examples. One file each; [`Augmentation`] is the closed list of them.
 //!
-//! They act on the `f32` image in [0, 1], after every geometric transform and before `normalize`,
-//! and take their randomness from the generator that the loader seeds for each example.
+//! Those of images act on the `f32` image in [0, 1], after every geometric transform and before
+//! `normalize`; those of texts on the ids of tokens. They take their randomness from the generator that the loader seeds for each example.
 
 mod brightness_contrast;
 mod crop;
@@ -9,6 +9,10 @@ mod erasing;
 mod flip;
 mod image;
 mod rotation;
+mod span_mask;
+mod token_dropout;
+mod token_swap;
+mod tokens;
 
 use rand::{Rng, RngExt as _};
 use serde::{Deserialize, Serialize};
@@ -19,6 +23,10 @@ pub use erasing::RandomErasing;
 pub use flip::RandomHorizontalFlip;
 pub(crate) use image::Image;
 pub use rotation::RandomRotation;
+pub use span_mask::SpanMask;
+pub use token_dropout::TokenDropout;
+pub use token_swap::TokenSwap;
+pub(crate) use tokens::Tokens;
 
 use crate::{DataError, Domain, StepInfo};
 
@@ -36,6 +44,12 @@ pub enum Augmentation {
     RandomHorizontalFlip(RandomHorizontalFlip),
     /// See [`RandomRotation`].
     RandomRotation(RandomRotation),
+    /// See [`SpanMask`].
+    SpanMask(SpanMask),
+    /// See [`TokenDropout`].
+    TokenDropout(TokenDropout),
+    /// See [`TokenSwap`].
+    TokenSwap(TokenSwap),
 }
 
 /// Every augmentation, by name.
@@ -61,6 +75,18 @@ pub fn all() -> &'static [StepInfo] {
             name: "random_rotation",
             summary: "turns by a random angle",
         },
+        StepInfo {
+            name: "span_mask",
+            summary: "hides a stretch of tokens of a text",
+        },
+        StepInfo {
+            name: "token_dropout",
+            summary: "leaves tokens of a text out",
+        },
+        StepInfo {
+            name: "token_swap",
+            summary: "lets neighbouring tokens of a text change places",
+        },
     ]
 }
 
@@ -73,6 +99,9 @@ impl Augmentation {
             Self::RandomErasing(_) => "random_erasing",
             Self::RandomHorizontalFlip(_) => "random_horizontal_flip",
             Self::RandomRotation(_) => "random_rotation",
+            Self::SpanMask(_) => "span_mask",
+            Self::TokenDropout(_) => "token_dropout",
+            Self::TokenSwap(_) => "token_swap",
         }
     }
 
@@ -84,6 +113,7 @@ impl Augmentation {
             | Self::RandomErasing(_)
             | Self::RandomHorizontalFlip(_)
             | Self::RandomRotation(_) => Domain::Image,
+            Self::SpanMask(_) | Self::TokenDropout(_) | Self::TokenSwap(_) => Domain::Text,
         }
     }
 
@@ -110,6 +140,12 @@ impl Augmentation {
             Self::RandomRotation(step) => {
                 unit("random_rotation", "degrees / 180", step.degrees / 180.0)
             }
+            Self::SpanMask(step) => {
+                unit("span_mask", "probability", step.probability)?;
+                unit("span_mask", "share_max", step.share_max)
+            }
+            Self::TokenDropout(step) => unit("token_dropout", "probability", step.probability),
+            Self::TokenSwap(step) => unit("token_swap", "probability", step.probability),
         }
     }
 
@@ -120,6 +156,22 @@ impl Augmentation {
             Self::RandomErasing(step) => step.apply(image, randomness),
             Self::RandomHorizontalFlip(step) => step.apply(image, randomness),
             Self::RandomRotation(step) => step.apply(image, randomness),
+            // They are of texts, and no recipe has them beside images.
+            Self::SpanMask(_) | Self::TokenDropout(_) | Self::TokenSwap(_) => {}
+        }
+    }
+
+    /// Changes a text; an augmentation of anything else changes nothing.
+    pub(crate) fn apply_to_tokens(&self, tokens: &mut Tokens<'_>, randomness: &mut dyn Rng) {
+        match self {
+            Self::SpanMask(step) => step.apply(tokens, randomness),
+            Self::TokenDropout(step) => step.apply(tokens, randomness),
+            Self::TokenSwap(step) => step.apply(tokens, randomness),
+            Self::RandomBrightnessContrast(_)
+            | Self::RandomCrop(_)
+            | Self::RandomErasing(_)
+            | Self::RandomHorizontalFlip(_)
+            | Self::RandomRotation(_) => {}
         }
     }
 }
@@ -163,7 +215,7 @@ mod tests {
         data
     }
 
-    fn every() -> Vec<Augmentation> {
+    fn of_images() -> Vec<Augmentation> {
         vec![
             Augmentation::RandomBrightnessContrast(RandomBrightnessContrast {
                 brightness: 0.2,
@@ -179,25 +231,89 @@ mod tests {
         ]
     }
 
+    fn of_texts() -> Vec<Augmentation> {
+        vec![
+            Augmentation::SpanMask(SpanMask {
+                probability: 0.8,
+                share_max: 0.5,
+            }),
+            Augmentation::TokenDropout(TokenDropout { probability: 0.3 }),
+            Augmentation::TokenSwap(TokenSwap { probability: 0.3 }),
+        ]
+    }
+
+    /// `[CLS] 10 … 19 [SEP]` after `augmentation`.
+    fn augmented_text(augmentation: &Augmentation, seed: u64) -> Vec<u32> {
+        let mut tokens = Tokens {
+            ids: std::iter::once(2).chain(10..20).chain([3]).collect(),
+            mask_id: 4,
+            is_special: &|id| id < 5,
+        };
+        augmentation.apply_to_tokens(&mut tokens, &mut ChaCha8Rng::seed_from_u64(seed));
+        tokens.ids
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_bits() {
-        for augmentation in every() {
+        for augmentation in of_images() {
             augmentation.check().unwrap();
             assert_eq!(augmented(&augmentation, 7), augmented(&augmentation, 7));
+        }
+        for augmentation in of_texts() {
+            augmentation.check().unwrap();
+            let first = augmented_text(&augmentation, 7);
+            assert_eq!(first, augmented_text(&augmentation, 7));
         }
     }
 
     #[test]
     fn every_augmentation_changes_something_and_is_listed() {
-        for augmentation in every() {
+        for augmentation in of_images() {
             let changed = (0..20).any(|seed| augmented(&augmentation, seed) != picture());
             assert!(changed, "{augmentation:?} never changed anything");
-            let json = serde_json::to_value(&augmentation).unwrap();
+        }
+        for augmentation in of_texts() {
+            let first = augmented_text(&augmentation, 0);
+            let changed = (1..20).any(|seed| augmented_text(&augmentation, seed) != first);
+            assert!(changed, "{augmentation:?} is always the same");
+        }
+        let every: Vec<Augmentation> = [of_images(), of_texts()].concat();
+        for augmentation in &every {
+            let json = serde_json::to_value(augmentation).unwrap();
             assert!(
                 all().iter().any(|info| json["type"] == info.name),
                 "{json} is not listed"
             );
         }
-        assert_eq!(every().len(), all().len());
+        assert_eq!(every.len(), all().len());
+    }
+
+    #[test]
+    fn special_tokens_stay_where_they_are_and_something_is_left() {
+        for probability in [0.0, 0.5, 1.0] {
+            for augmentation in [
+                Augmentation::TokenDropout(TokenDropout { probability }),
+                Augmentation::TokenSwap(TokenSwap { probability }),
+                Augmentation::SpanMask(SpanMask {
+                    probability,
+                    share_max: 1.0,
+                }),
+            ] {
+                for seed in 0..20 {
+                    let ids = augmented_text(&augmentation, seed);
+                    assert_eq!((ids[0], ids[ids.len() - 1]), (2, 3), "{augmentation:?}");
+                    assert!(ids.iter().any(|id| *id >= 10), "{augmentation:?}: {ids:?}");
+                }
+            }
+        }
+        let mut alone = Tokens {
+            ids: vec![2, 3],
+            mask_id: 4,
+            is_special: &|id| id < 5,
+        };
+        for augmentation in of_texts() {
+            augmentation.apply_to_tokens(&mut alone, &mut ChaCha8Rng::seed_from_u64(1));
+        }
+        assert_eq!(alone.ids, [2, 3]);
     }
 }

@@ -1,7 +1,8 @@
 //! The steps after a model: from logits to an answer.
 //!
 //! For classification they are `softmax`, `top_k` and `labels`, in this order; for regression
-//! `destandardize` and `exponential`, of which each may be left out, and `labels`.
+//! `destandardize` and `exponential`, of which each may be left out, and `labels`; for an embedding,
+//! `embedding` alone.
 
 mod numbers;
 
@@ -22,6 +23,12 @@ pub enum Decoder {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scale: Option<Scale>,
     },
+    /// The outputs are a vector.
+    Embedding {
+        /// Whether it is scaled to the length 1, so that a scalar product is the cosine.
+        #[serde(default = "yes")]
+        normalize: bool,
+    },
     /// `exp(x) − 1`, for a number that has been learned by its logarithm `ln(1 + number)`.
     Exponential {},
     /// Names the classes, or the number, by the labels of the package.
@@ -35,12 +42,20 @@ pub enum Decoder {
     },
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// Every decoder, by name.
 pub fn all() -> &'static [StepInfo] {
     &[
         StepInfo {
             name: "destandardize",
             summary: "a number in the units of what was learned",
+        },
+        StepInfo {
+            name: "embedding",
+            summary: "the outputs are a vector, scaled to the length 1 unless `normalize` is false",
         },
         StepInfo {
             name: "exponential",
@@ -74,6 +89,11 @@ pub(crate) enum Answer {
         /// How many, at least 1.
         top_k: usize,
     },
+    /// A vector.
+    Embedding {
+        /// Whether it is scaled to the length 1.
+        normalize: bool,
+    },
     /// Numbers.
     Numbers(Numbers),
 }
@@ -93,14 +113,14 @@ impl Answer {
             Self::Classes { .. } if task == Task::TabularRegression => {
                 wrong("destandardize, exponential (either may be left out) and labels")
             }
-            Self::Classes { .. } | Self::Numbers(_) => Ok(()),
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Numbers(_) => Ok(()),
         }
     }
 
     /// That nothing is left to the data any more.
     pub(crate) fn check_fitted(&self) -> Result<(), DataError> {
         match self {
-            Self::Classes { .. } => Ok(()),
+            Self::Classes { .. } | Self::Embedding { .. } => Ok(()),
             Self::Numbers(numbers) => numbers.check_fitted(),
         }
     }
@@ -108,7 +128,7 @@ impl Answer {
     /// The target in the units of the model's outputs.
     pub(crate) fn encode(&self, target: Target) -> Target {
         match self {
-            Self::Classes { .. } => target,
+            Self::Classes { .. } | Self::Embedding { .. } => target,
             Self::Numbers(numbers) => numbers.encode(target),
         }
     }
@@ -116,7 +136,7 @@ impl Answer {
     /// The number that outputs stand for; none for classes.
     pub(crate) fn number_of(&self, outputs: &[f32]) -> Option<f64> {
         match self {
-            Self::Classes { .. } => None,
+            Self::Classes { .. } | Self::Embedding { .. } => None,
             Self::Numbers(numbers) => outputs.first().map(|output| numbers.decode(*output)),
         }
     }
@@ -131,6 +151,7 @@ impl Answer {
         match self {
             Self::Classes { top_k: own } => decode(outputs, labels, top_k.unwrap_or(*own)),
             Self::Numbers(numbers) => numbers.prediction(outputs, labels),
+            Self::Embedding { normalize } => embedding(outputs, *normalize),
         }
     }
 }
@@ -141,10 +162,14 @@ pub(crate) fn check(decoders: &[Decoder]) -> Result<Answer, DataError> {
         [Decoder::Softmax {}, Decoder::TopK { k }, Decoder::Labels {}] if *k >= 1 => {
             Ok(Answer::Classes { top_k: *k })
         }
+        [Decoder::Embedding { normalize }] => Ok(Answer::Embedding {
+            normalize: *normalize,
+        }),
         _ => Numbers::of(decoders).map(Answer::Numbers).ok_or_else(|| {
             DataError::InvalidPipeline(
                 "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order; \
-                 those of a regression destandardize, exponential (either may be left out) and labels"
+                 those of a regression destandardize, exponential (either may be left out) and labels; \
+                 that of an embedding is embedding"
                     .to_owned(),
             )
         }),
@@ -157,6 +182,23 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
     let sum: f32 = exponentials.iter().sum();
     exponentials.into_iter().map(|value| value / sum).collect()
+}
+
+/// The vector, perhaps scaled to the length 1; one of zeros stays.
+fn embedding(outputs: &[f32], normalize: bool) -> Result<Prediction, DataError> {
+    if let Some(index) = outputs.iter().position(|value| !value.is_finite()) {
+        return Err(DataError::NotFinite { index });
+    }
+    let squares: f64 = outputs.iter().map(|value| f64::from(*value).powi(2)).sum();
+    let scale = if normalize && squares > 0.0 {
+        squares.sqrt().recip()
+    } else {
+        1.0
+    };
+    let scaled = outputs
+        .iter()
+        .map(|value| (f64::from(*value) * scale) as f32);
+    Ok(Prediction::Embedding(scaled.collect()))
 }
 
 fn decode(logits: &[f32], labels: &[String], top_k: usize) -> Result<Prediction, DataError> {
@@ -209,6 +251,22 @@ mod tests {
         // scipy.special.softmax([1, 3, 2])
         let probabilities: Vec<f32> = classes.iter().map(|class| class.probability).collect();
         mofang_types::testing::assert_close(&probabilities, &[0.665_240_96, 0.244_728_47], 1e-6);
+    }
+
+    #[test]
+    fn a_vector_is_scaled_to_the_length_1_or_left() {
+        let values = |outputs: &[f32], normalize| match embedding(outputs, normalize).unwrap() {
+            Prediction::Embedding(values) => values,
+            other => panic!("{other:?}"),
+        };
+        mofang_types::testing::assert_close(&values(&[3.0, 4.0], true), &[0.6, 0.8], 1e-6);
+        mofang_types::testing::assert_close(&values(&[3.0, 4.0], false), &[3.0, 4.0], 1e-6);
+        mofang_types::testing::assert_close(&values(&[0.0; 2], true), &[0.0; 2], 1e-6);
+        assert!(embedding(&[f32::NAN], true).is_err());
+        assert_eq!(
+            check(&[Decoder::Embedding { normalize: true }]).unwrap(),
+            Answer::Embedding { normalize: true }
+        );
     }
 
     #[test]

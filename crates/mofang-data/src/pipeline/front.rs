@@ -35,6 +35,14 @@ impl Staged<'_> {
         }
     }
 
+    /// Its length: its first dimension; for an image, its rows.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Self::Pixels(pixels) => pixels.height(),
+            Self::Values(values) => values.shape().first().copied().unwrap_or(1),
+        }
+    }
+
     /// The bytes that keeping it takes; none for what is lent from its example.
     pub(crate) fn owned_bytes(&self) -> Option<usize> {
         match self {
@@ -55,6 +63,16 @@ pub(crate) trait Front: fmt::Debug + Send + Sync {
 
     /// The first stage.
     fn stage<'a>(&self, example: &'a RawExample) -> Result<Staged<'a>, DataError>;
+
+    /// The first stage, with what whoever asks should know about the example put into `warnings`.
+    fn stage_noting<'a>(
+        &self,
+        example: &'a RawExample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Staged<'a>, DataError> {
+        let _ = warnings;
+        self.stage(example)
+    }
 
     /// The second stage: augmentations and what comes after them. Appends the values to `values` and
     /// gives their shape. `scratch` is room that the caller keeps from one example to the next.

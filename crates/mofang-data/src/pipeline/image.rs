@@ -54,13 +54,16 @@ impl ImageFront {
                     }
                     pixel_stage.push(transform.clone());
                 }
-                Transform::ClipOutliers(_)
+                Transform::CleanText(_)
+                | Transform::ClipOutliers(_)
                 | Transform::Columns(_)
                 | Transform::Dates(_)
                 | Transform::EncodeCategories(_)
                 | Transform::Impute(_)
                 | Transform::QuantileNormal(_)
-                | Transform::Standardize(_) => {
+                | Transform::Standardize(_)
+                | Transform::Tokenize(_)
+                | Transform::Truncate(_) => {
                     return Err(DataError::InvalidPipeline(format!(
                         "`{}` takes {}, not images",
                         transform.name(),

@@ -11,6 +11,7 @@
 mod front;
 mod image;
 mod table;
+mod text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::{
 use front::Front;
 use image::ImageFront;
 use table::TableFront;
+use text::TextFront;
 
 /// The steps around a model, as they are written in a recipe and stored in a package.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,6 +105,9 @@ impl Pipeline {
         if domain == Domain::Table {
             table::check_order(&self.transforms)?;
         }
+        if domain == Domain::Text {
+            text::check(&self.transforms)?;
+        }
         crate::decoders::check(&self.decoders)?.check_for(task)
     }
 
@@ -111,6 +116,18 @@ impl Pipeline {
     /// # Errors
     /// When the data do not tell it.
     pub fn fit(&self, train: &Split) -> Result<FittedPipeline, DataError> {
+        self.fit_with(train, &PipelineFiles::new())
+    }
+
+    /// As [`Self::fit`], with the files that steps take from elsewhere, such as a tokenizer.
+    ///
+    /// # Errors
+    /// When the data do not tell what is left to them, or a file is missing.
+    pub fn fit_with(
+        &self,
+        train: &Split,
+        given: &PipelineFiles,
+    ) -> Result<FittedPipeline, DataError> {
         let mut fitted = FittedPipeline {
             pipeline: self.clone(),
             files: PipelineFiles::new(),
@@ -120,6 +137,9 @@ impl Pipeline {
         }
         for transform in &mut fitted.pipeline.transforms {
             transform.fit(train.examples(), &mut fitted.files)?;
+        }
+        if self.domain()? == Domain::Text {
+            text::fit(&self.transforms, train.examples(), given, &mut fitted.files)?;
         }
         crate::decoders::fit(&mut fitted.pipeline.decoders, train.examples())?;
         Ok(fitted)
@@ -144,14 +164,15 @@ impl Pipeline {
         labels: &[String],
         files: &PipelineFiles,
     ) -> Result<CompiledPipeline, DataError> {
-        let _ = files;
         let front: Arc<dyn Front> = match self.domain()? {
             Domain::Image => Arc::new(ImageFront::new(&self.transforms)?),
             Domain::Table => Arc::new(TableFront::new(&self.transforms)?),
+            Domain::Text => Arc::new(TextFront::new(&self.transforms, files)?),
         };
         let answer = crate::decoders::check(&self.decoders)?;
         answer.check_fitted()?;
         Ok(CompiledPipeline {
+            domain: self.domain()?,
             front,
             answer,
             labels: labels.to_vec(),
@@ -162,12 +183,18 @@ impl Pipeline {
 /// A pipeline that is checked and ready to run. Cheap to share between threads.
 #[derive(Debug, Clone)]
 pub struct CompiledPipeline {
+    domain: Domain,
     front: Arc<dyn Front>,
     answer: Answer,
     labels: Vec<String>,
 }
 
 impl CompiledPipeline {
+    /// What the transforms take.
+    pub fn domain(&self) -> Domain {
+        self.domain
+    }
+
     /// The labels of the classes, by index; for numbers, the names of what they measure.
     pub fn labels(&self) -> &[String] {
         &self.labels
@@ -205,11 +232,25 @@ impl CompiledPipeline {
     /// When the input cannot be read, is too large, or is not what a step needs; for a ready tensor,
     /// when its shape is wrong or a value is not finite.
     pub fn prepare(&self, input: &RawExample) -> Result<Tensor, DataError> {
+        self.prepare_noting(input, &mut Vec::new())
+    }
+
+    /// As [`Self::prepare`], with what whoever asks should know about the input put into `warnings`,
+    /// such as that its end was cut off.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn prepare_noting(
+        &self,
+        input: &RawExample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Tensor, DataError> {
         if let RawExample::Tensor(tensor) = input {
             self.check(tensor)?;
             return Ok(tensor.clone());
         }
-        self.finish(input, None)
+        let staged = self.front.stage_noting(input, warnings)?;
+        self.finish(&staged, None)
     }
 
     /// Prepares an input for training: as [`Self::prepare`], with augmentations.
@@ -222,17 +263,17 @@ impl CompiledPipeline {
         augmentations: &[Augmentation],
         randomness: &mut dyn Rng,
     ) -> Result<Tensor, DataError> {
-        self.finish(input, Some((augmentations, randomness)))
+        let staged = self.stage(input)?;
+        self.finish(&staged, Some((augmentations, randomness)))
     }
 
     fn finish(
         &self,
-        input: &RawExample,
+        staged: &Staged<'_>,
         augmenting: Option<Augmenting<'_>>,
     ) -> Result<Tensor, DataError> {
         let mut values = Vec::new();
-        let staged = self.stage(input)?;
-        let shape = self.finish_into(&staged, augmenting, &mut values, &mut Vec::new())?;
+        let shape = self.finish_into(staged, augmenting, &mut values, &mut Vec::new())?;
         Tensor::new(shape, values).map_err(|error| DataError::InvalidSettings(error.to_string()))
     }
 

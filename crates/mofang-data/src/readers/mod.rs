@@ -5,6 +5,7 @@ mod idx;
 mod image_folder;
 mod image_tar;
 mod table;
+mod text;
 
 pub use csv_pixels::{CsvPixels, read_csv_pixels};
 pub use idx::{read_idx_images, read_idx_labels, read_idx_pair};
@@ -14,6 +15,7 @@ pub(crate) use image_tar::classes_of_tar;
 pub use image_tar::read_image_tar;
 pub use table::{TableSpec, TargetKind};
 pub(crate) use table::{read_schema, read_table_files};
+pub use text::{TextFile, TextFormat, TextLayout};
 
 use std::collections::BTreeMap;
 

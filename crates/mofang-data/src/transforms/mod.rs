@@ -4,6 +4,7 @@
 #![doc = include_str!("../../../../docs/adding-a-transform.md")]
 
 mod center_crop;
+mod clean_text;
 mod convert;
 pub(crate) mod decode;
 mod invert;
@@ -12,10 +13,13 @@ mod pad;
 mod resample;
 mod resize;
 pub(crate) mod table;
+mod tokenize;
+mod truncate;
 
 use serde::{Deserialize, Serialize};
 
 pub use center_crop::CenterCrop;
+pub use clean_text::CleanText;
 pub use convert::{Color, Convert};
 pub use decode::Decode;
 pub use invert::Invert;
@@ -26,6 +30,8 @@ pub use table::{
     Bounds, ClipOutliers, Column, Columns, DatePart, Dates, EncodeCategories, Fill, Impute,
     QuantileNormal, Scale, Standardize, UsedKind,
 };
+pub use tokenize::Tokenize;
+pub use truncate::Truncate;
 
 use crate::{DataError, Domain, Example, PipelineFiles, Pixels, StepInfo};
 
@@ -41,6 +47,8 @@ const SIDE_MAX: usize = 8_192;
 pub enum Transform {
     /// See [`CenterCrop`].
     CenterCrop(CenterCrop),
+    /// See [`CleanText`].
+    CleanText(CleanText),
     /// See [`ClipOutliers`].
     ClipOutliers(ClipOutliers),
     /// See [`Columns`].
@@ -67,6 +75,10 @@ pub enum Transform {
     Resize(Resize),
     /// See [`Standardize`].
     Standardize(Standardize),
+    /// See [`Tokenize`].
+    Tokenize(Tokenize),
+    /// See [`Truncate`].
+    Truncate(Truncate),
 }
 
 /// Every transform, by name.
@@ -75,6 +87,10 @@ pub fn all() -> &'static [StepInfo] {
         StepInfo {
             name: "center_crop",
             summary: "cuts height × width out of the middle",
+        },
+        StepInfo {
+            name: "clean_text",
+            summary: "Unicode's form KC, small letters, single spaces, no markup, no controls",
         },
         StepInfo {
             name: "clip_outliers",
@@ -128,6 +144,14 @@ pub fn all() -> &'static [StepInfo] {
             name: "standardize",
             summary: "(number − mean) / deviation of each column of a table",
         },
+        StepInfo {
+            name: "tokenize",
+            summary: "a text to the ids of its tokens, by a tokenizer that is trained or given",
+        },
+        StepInfo {
+            name: "truncate",
+            summary: "keeps the first tokens of a text",
+        },
     ]
 }
 
@@ -136,6 +160,7 @@ impl Transform {
     pub fn name(&self) -> &'static str {
         match self {
             Self::CenterCrop(_) => "center_crop",
+            Self::CleanText(_) => "clean_text",
             Self::ClipOutliers(_) => "clip_outliers",
             Self::Columns(_) => "columns",
             Self::Convert(_) => "convert",
@@ -149,6 +174,8 @@ impl Transform {
             Self::QuantileNormal(_) => "quantile_normal",
             Self::Resize(_) => "resize",
             Self::Standardize(_) => "standardize",
+            Self::Tokenize(_) => "tokenize",
+            Self::Truncate(_) => "truncate",
         }
     }
 
@@ -169,6 +196,30 @@ impl Transform {
             | Self::Impute(_)
             | Self::QuantileNormal(_)
             | Self::Standardize(_) => Domain::Table,
+            Self::CleanText(_) | Self::Tokenize(_) | Self::Truncate(_) => Domain::Text,
+        }
+    }
+
+    /// From where it takes a tokenizer that is there already: a path, or the name of a version.
+    pub fn takes_tokenizer_from(&self) -> Option<&str> {
+        match self {
+            Self::Tokenize(step) => step.from.as_deref(),
+            Self::CenterCrop(_)
+            | Self::CleanText(_)
+            | Self::ClipOutliers(_)
+            | Self::Columns(_)
+            | Self::Convert(_)
+            | Self::Dates(_)
+            | Self::Decode(_)
+            | Self::EncodeCategories(_)
+            | Self::Impute(_)
+            | Self::Invert(_)
+            | Self::Normalize(_)
+            | Self::Pad(_)
+            | Self::QuantileNormal(_)
+            | Self::Resize(_)
+            | Self::Standardize(_)
+            | Self::Truncate(_) => None,
         }
     }
 
@@ -184,21 +235,25 @@ impl Transform {
     ) -> Result<(), DataError> {
         let _ = (examples, files);
         match self {
+            // The front of texts trains a tokenizer, which needs the cleaning before it; that of tables
+            // fits each step to what those before it make.
             Self::CenterCrop(_)
+            | Self::CleanText(_)
+            | Self::ClipOutliers(_)
+            | Self::Columns(_)
             | Self::Convert(_)
+            | Self::Dates(_)
             | Self::Decode(_)
+            | Self::EncodeCategories(_)
+            | Self::Impute(_)
             | Self::Invert(_)
             | Self::Normalize(_)
             | Self::Pad(_)
-            | Self::Resize(_) => Ok(()),
-            // Fitted together, each on what those before it make: see the front of tables.
-            Self::ClipOutliers(_)
-            | Self::Columns(_)
-            | Self::Dates(_)
-            | Self::EncodeCategories(_)
-            | Self::Impute(_)
             | Self::QuantileNormal(_)
-            | Self::Standardize(_) => Ok(()),
+            | Self::Resize(_)
+            | Self::Standardize(_)
+            | Self::Tokenize(_)
+            | Self::Truncate(_) => Ok(()),
         }
     }
 
@@ -211,7 +266,10 @@ impl Transform {
             Self::Pad(step) => step.check(),
             Self::QuantileNormal(step) => step.check(),
             Self::Resize(step) => step.check(),
-            Self::Columns(_)
+            Self::Tokenize(step) => step.check(),
+            Self::Truncate(step) => step.check(),
+            Self::CleanText(_)
+            | Self::Columns(_)
             | Self::Convert(_)
             | Self::Dates(_)
             | Self::Decode(_)
@@ -226,20 +284,23 @@ impl Transform {
         match self {
             Self::Convert(step) => step.color.channels() == pixels.channels(),
             Self::Resize(step) => step.is_identity(pixels),
-            Self::Decode(_) | Self::Normalize(_) => true,
-            Self::ClipOutliers(_)
+            Self::CleanText(_)
+            | Self::ClipOutliers(_)
             | Self::Columns(_)
             | Self::Dates(_)
+            | Self::Decode(_)
             | Self::EncodeCategories(_)
             | Self::Impute(_)
+            | Self::Normalize(_)
             | Self::QuantileNormal(_)
-            | Self::Standardize(_) => true,
+            | Self::Standardize(_)
+            | Self::Tokenize(_)
+            | Self::Truncate(_) => true,
             Self::CenterCrop(_) | Self::Invert(_) | Self::Pad(_) => false,
         }
     }
 
-    /// Runs a step of the pixel stage. `decode`, `normalize` and the steps of tables are not of it and
-    /// change nothing.
+    /// Runs a step of the pixel stage. Any other step changes nothing.
     pub(crate) fn apply(&self, pixels: Pixels) -> Result<Pixels, DataError> {
         match self {
             Self::CenterCrop(step) => step.apply(&pixels),
@@ -247,14 +308,18 @@ impl Transform {
             Self::Invert(_) => Invert::apply(pixels),
             Self::Pad(step) => step.apply(&pixels),
             Self::Resize(step) => step.apply(pixels),
-            Self::Decode(_) | Self::Normalize(_) => Ok(pixels),
-            Self::ClipOutliers(_)
+            Self::CleanText(_)
+            | Self::ClipOutliers(_)
             | Self::Columns(_)
             | Self::Dates(_)
+            | Self::Decode(_)
             | Self::EncodeCategories(_)
             | Self::Impute(_)
+            | Self::Normalize(_)
             | Self::QuantileNormal(_)
-            | Self::Standardize(_) => Ok(pixels),
+            | Self::Standardize(_)
+            | Self::Tokenize(_)
+            | Self::Truncate(_) => Ok(pixels),
         }
     }
 
@@ -272,14 +337,19 @@ impl Transform {
                 (Some(height), Some(width)) => [channels, Some(height), Some(width)],
                 _ => [channels, None, None],
             },
-            Self::Decode(_) | Self::Invert(_) | Self::Normalize(_) => shape,
-            Self::ClipOutliers(_)
+            Self::CleanText(_)
+            | Self::ClipOutliers(_)
             | Self::Columns(_)
             | Self::Dates(_)
+            | Self::Decode(_)
             | Self::EncodeCategories(_)
             | Self::Impute(_)
+            | Self::Invert(_)
+            | Self::Normalize(_)
             | Self::QuantileNormal(_)
-            | Self::Standardize(_) => shape,
+            | Self::Standardize(_)
+            | Self::Tokenize(_)
+            | Self::Truncate(_) => shape,
         }
     }
 }

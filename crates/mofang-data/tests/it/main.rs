@@ -5,3 +5,4 @@ mod mirror;
 mod own_datasets;
 mod photographs_of_clothing;
 mod photos;
+mod texts;

@@ -150,7 +150,7 @@ pub(super) fn seen_tiles(keys: usize, visible: usize) -> impl Iterator<Item = (u
     tiles(keys).take_while(move |(first, _)| *first < visible)
 }
 
-/// `[rows, BLOCK] = left · right`, for the rows of a tile.
+/// `[rows, BLOCK] = left · right`, for the rows of a tile; values beyond the right columns may be anything.
 pub(super) fn multiply_rows(
     left: &PackedLeft,
     right: &PackedRight,
@@ -159,11 +159,14 @@ pub(super) fn multiply_rows(
     output: &mut [[f32; BLOCK]],
 ) {
     for panel in 0..right.panels() {
-        right.multiply(last - first, left.tile(first, last), panel, tile);
-        let start = panel * right.width;
-        let rows = tile.sums.chunks_exact(right.width);
-        for (target, sums) in output.iter_mut().zip(rows) {
-            target[start..start + right.width].copy_from_slice(sums);
-        }
+        let target = &mut output.as_flattened_mut()[panel * right.width..];
+        right.multiply_into(
+            last - first,
+            left.tile(first, last),
+            panel,
+            tile,
+            target,
+            BLOCK,
+        );
     }
 }

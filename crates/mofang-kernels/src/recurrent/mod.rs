@@ -338,14 +338,15 @@ impl<'a> StepProduct<'a> {
             let start = panel * width;
             for (first, last) in tiles(count) {
                 let left = &self.left[first * depth..last * depth];
-                self.weights
-                    .multiply(last - first, left, panel, &mut self.tile);
-                let sums = self.tile.sums.chunks_exact(width).take(last - first);
-                for (row, sums) in sums.enumerate() {
-                    let target = &mut self.products[(first + row) * columns + start..];
-                    let count = width.min(columns - start);
-                    target[..count].copy_from_slice(&sums[..count]);
-                }
+                let target = &mut self.products[first * columns + start..];
+                self.weights.multiply_into(
+                    last - first,
+                    left,
+                    panel,
+                    &mut self.tile,
+                    target,
+                    columns,
+                );
             }
         }
     }

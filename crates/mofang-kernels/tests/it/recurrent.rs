@@ -144,6 +144,15 @@ impl Case {
         arguments: &Arguments<f32>,
         slopes: &[Vec<f32>; 3],
     ) -> ([Vec<f32>; 3], Arguments<f32>) {
+        self.run_with(&self.lengths(), arguments, slopes)
+    }
+
+    fn run_with(
+        &self,
+        lengths: &[usize],
+        arguments: &Arguments<f32>,
+        slopes: &[Vec<f32>; 3],
+    ) -> ([Vec<f32>; 3], Arguments<f32>) {
         let [
             input,
             weight_ih,
@@ -153,10 +162,9 @@ impl Case {
             first,
             first_cell,
         ] = arguments;
-        let lengths = self.lengths();
         let recurrence = Recurrence {
             shape: self.shape,
-            lengths: self.is_ragged.then_some(&lengths[..]),
+            lengths: self.is_ragged.then_some(lengths),
             is_reversed: self.is_reversed,
         };
         let weights = RecurrentWeights {
@@ -409,4 +417,265 @@ fn lengths_that_do_not_fit_are_errors() {
     assert!(!run(&[9; 32], &input));
     assert!(!run(&[10; 33], &input));
     assert!(!run(&[9; 33], &input[1..]));
+}
+
+/// Eighths that depend on their place and on a number.
+fn eighths(count: usize, offset: usize) -> Vec<f32> {
+    (0..count)
+        .map(|place| ((place * 7 + offset) % 11) as f32 / 8.0 - 0.625)
+        .collect()
+}
+
+/// What PyTorch 2.15 gives for a packed batch of lengths 3 and 2 in both directions: the output of each, the
+/// gradient by the input, that by `weight_hh` of the one and by `weight_ih` and `bias_hh` of the other.
+struct Golden {
+    kind: Kind,
+    outputs: [[f32; 12]; 2],
+    by_input: [f32; 12],
+    by_weight_hh: &'static [f32],
+    by_weight_ih_reverse: &'static [f32],
+    by_bias_hh_reverse: &'static [f32],
+}
+
+const GOLDEN: [Golden; 2] = [
+    Golden {
+        kind: Kind::Lstm,
+        outputs: [
+            [
+                0.076_863_49,
+                0.138_583_06,
+                0.137_216_67,
+                0.098_668_9,
+                0.153_805_92,
+                0.023_898_318,
+                0.109_996_23,
+                -0.058_273_1,
+                0.155_572_69,
+                0.104_849_81,
+                0.0,
+                0.0,
+            ],
+            [
+                0.109_105_61,
+                -0.231_386_35,
+                0.097_518_77,
+                -0.210_291_45,
+                0.080_806_62,
+                -0.024_910_055,
+                0.101_284_02,
+                0.039_840_437,
+                0.068_433,
+                -0.215_229_08,
+                0.0,
+                0.0,
+            ],
+        ],
+        by_input: [
+            -0.001_475_769_2,
+            0.050_735_125,
+            0.036_574_837,
+            -0.142_665_46,
+            0.008_126_583,
+            0.065_989_16,
+            0.055_529_27,
+            -0.200_257_78,
+            0.012_381_789,
+            0.042_658_55,
+            0.0,
+            0.0,
+        ],
+        by_weight_hh: &[
+            0.001_285_129_5,
+            -0.002_758_131_4,
+            3.034_582_7e-7,
+            0.001_534_066_5,
+            0.001_149_678_2,
+            -0.001_114_910_9,
+            0.000_163_746_36,
+            0.000_806_282_6,
+            0.001_039_562_3,
+            -0.003_153_365_8,
+            -0.009_127_03,
+            0.007_350_018_7,
+            0.004_785_695,
+            -0.005_721_204_3,
+            0.000_416_165_44,
+            0.002_112_675_8,
+        ],
+        by_weight_ih_reverse: &[
+            -0.029_692_155,
+            0.011_812_13,
+            0.015_521_181,
+            -0.005_130_963_6,
+            0.001_153_771,
+            -0.006_647_12,
+            -0.003_183_703_2,
+            0.010_769_455,
+            -0.018_861_435,
+            0.002_471_222_3,
+            -0.026_513_797,
+            -0.120_450_98,
+            -0.022_968_98,
+            0.003_242_288_4,
+            0.017_196_447,
+            -0.000_136_653_4,
+        ],
+        by_bias_hh_reverse: &[
+            0.039_723_94,
+            0.011_298_603,
+            0.015_601_781,
+            0.021_381_572,
+            0.031_698_702,
+            -0.286_831_85,
+            0.026_250_463,
+            0.001_815_409_3,
+        ],
+    },
+    Golden {
+        kind: Kind::Gru,
+        outputs: [
+            [
+                0.167_523_08,
+                0.207_264_08,
+                0.291_622_84,
+                0.138_520_43,
+                0.526_072,
+                -0.022_293_545,
+                0.386_591_1,
+                -0.170_788_22,
+                0.383_049,
+                0.171_115_22,
+                0.0,
+                0.0,
+            ],
+            [
+                0.183_810_04,
+                -0.442_594_82,
+                0.202_501_4,
+                -0.336_564_24,
+                0.369_394_5,
+                -0.027_471_303,
+                0.348_017_4,
+                0.127_222_82,
+                0.091_363_17,
+                -0.394_570_43,
+                0.0,
+                0.0,
+            ],
+        ],
+        by_input: [
+            -0.100_408_75,
+            0.133_878_23,
+            0.075_794_8,
+            -0.355_093,
+            -0.169_360_23,
+            0.269_863_9,
+            0.148_712,
+            -0.417_559_96,
+            0.087_698_53,
+            0.113_056_35,
+            0.0,
+            0.0,
+        ],
+        by_weight_hh: &[
+            0.002_506_664_5,
+            -0.004_504_474,
+            -0.002_646_802_3,
+            0.000_861_021_04,
+            -0.004_236_780_5,
+            0.001_507_376_4,
+            0.003_617_575_8,
+            -0.001_489_673,
+            0.011_667_917,
+            -0.011_258_447,
+            -0.025_245_128,
+            0.017_872_46,
+        ],
+        by_weight_ih_reverse: &[
+            -0.010_482_182,
+            0.008_137_407,
+            0.006_475_398,
+            -0.004_923_646,
+            0.075_528_5,
+            -0.041_187_1,
+            -0.032_933_15,
+            0.032_118_69,
+            -0.142_710_72,
+            0.038_823_96,
+            -0.047_973_99,
+            -0.228_354_8,
+        ],
+        by_bias_hh_reverse: &[
+            0.001_532_214_3,
+            -0.002_009_645_6,
+            -0.066_350_96,
+            0.030_636_91,
+            0.039_389_15,
+            -0.319_610_12,
+        ],
+    },
+];
+
+#[test]
+fn numbers_of_pytorch() {
+    crate::prepare();
+    let shape = RecurrentShape {
+        batch: 2,
+        time: 3,
+        features: 2,
+        hidden: 2,
+    };
+    let close = |what: &str, actual: &[f32], expected: &[f32]| {
+        assert_eq!(actual.len(), expected.len(), "{what}");
+        for (actual, expected) in actual.iter().zip(expected) {
+            let error = (actual - expected).abs();
+            assert!(error < 1e-6, "{what}: {actual:?} is not {expected:?}");
+        }
+    };
+    for golden in GOLDEN {
+        let kind = golden.kind;
+        let mut by_input = vec![0.0; 12];
+        for is_reversed in [false, true] {
+            let rows = if kind == Kind::Lstm { 8 } else { 6 };
+            let offset = if is_reversed { 20 } else { 0 };
+            let arguments = [
+                eighths(12, 5),
+                eighths(rows * 2, 1 + offset),
+                eighths(rows * 2, 2 + offset),
+                eighths(rows, 3 + offset),
+                eighths(rows, 4 + offset),
+                Vec::new(),
+                Vec::new(),
+            ];
+            // Both directions' outputs are side by side.
+            let slopes = eighths(24, 6);
+            let half = slopes
+                .chunks(4)
+                .flat_map(|row| if is_reversed { &row[2..] } else { &row[..2] });
+            let slopes = [half.copied().collect(), vec![0.0; 4], vec![0.0; 4]];
+            let case = Case {
+                kind,
+                shape,
+                is_reversed,
+                is_ragged: true,
+                has_first: false,
+            };
+            let ([output, ..], gradients) = case.run_with(&[3, 2], &arguments, &slopes);
+            close("output", &output, &golden.outputs[usize::from(is_reversed)]);
+            for (sum, value) in by_input.iter_mut().zip(&gradients[0]) {
+                *sum += value;
+            }
+            if is_reversed {
+                close(
+                    "weight_ih_reverse",
+                    &gradients[1],
+                    golden.by_weight_ih_reverse,
+                );
+                close("bias_hh_reverse", &gradients[4], golden.by_bias_hh_reverse);
+            } else {
+                close("weight_hh", &gradients[2], golden.by_weight_hh);
+            }
+        }
+        close("input", &by_input, &golden.by_input);
+    }
 }

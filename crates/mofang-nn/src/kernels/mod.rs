@@ -9,12 +9,19 @@
 //! that it does not list. [`native`] takes the primitive out of the tensor instead, which falls back.
 
 mod add;
+mod attention;
 mod batch_norm2d;
 mod conv2d;
+mod embedding;
 mod fork;
+mod layer_norm;
 mod linear;
 mod native;
+mod nonlinearity;
 mod pooling;
+mod recurrent;
+#[cfg(test)]
+mod sequence_tests;
 mod subsample;
 #[cfg(test)]
 mod tests;
@@ -23,12 +30,21 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use add::{activate, add};
+pub(crate) use attention::{Heads, attention};
 pub(crate) use batch_norm2d::{BatchNorm, batch_norm2d, batch_norm2d_train};
 pub(crate) use conv2d::{Prepared, Weights, conv2d, conv2d_normalized};
+pub(crate) use embedding::embedding;
 pub(crate) use fork::{around, can_fork};
-pub(crate) use linear::linear;
-pub(crate) use mofang_kernels::Activation;
+pub(crate) use layer_norm::layer_norm;
+#[cfg(test)]
+use layer_norm::rms_norm;
+pub(crate) use linear::{linear, linear_nonlinear};
+pub(crate) use mofang_kernels::geometry::AttentionShape;
+pub(crate) use mofang_kernels::{Activation, Nonlinearity};
+#[cfg(test)]
+use nonlinearity::swiglu;
 pub(crate) use pooling::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
+pub(crate) use recurrent::{RecurrentKind, RecurrentWeights, recurrent};
 pub(crate) use subsample::subsample;
 
 static OFF: AtomicBool = AtomicBool::new(false);

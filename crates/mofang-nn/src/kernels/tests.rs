@@ -27,7 +27,7 @@ fn values(count: usize, seed: usize) -> Vec<f32> {
 }
 
 /// A tensor of autodiff with a gradient of its own.
-fn leaf<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
+pub(super) fn leaf<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
     let values = values(shape.iter().product(), seed);
     let tensor = mofang_types::Tensor::new(shape.to_vec(), values).unwrap();
     tensor_to_burn(tensor, &cpu_device().autodiff())
@@ -35,18 +35,18 @@ fn leaf<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
         .require_grad()
 }
 
-fn plain<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
+pub(super) fn plain<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
     leaf(shape, seed).without_autodiff()
 }
 
-fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+pub(super) fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor_from_burn(tensor.without_autodiff())
         .unwrap()
         .into_data()
 }
 
 /// The output, and the gradients of `Σ output · slope` by the leaves.
-fn with_gradients<const D: usize>(
+pub(super) fn with_gradients<const D: usize>(
     output: &Tensor<D>,
     gradients: impl Fn(&burn::tensor::Gradients) -> Vec<Vec<f32>>,
 ) -> Vec<Vec<f32>> {
@@ -57,13 +57,16 @@ fn with_gradients<const D: usize>(
     results
 }
 
-fn by<const D: usize>(leaf: &Tensor<D>, gradients: &burn::tensor::Gradients) -> Vec<f32> {
+pub(super) fn by<const D: usize>(
+    leaf: &Tensor<D>,
+    gradients: &burn::tensor::Gradients,
+) -> Vec<f32> {
     read(leaf.grad(gradients).unwrap())
 }
 
 /// Runs with and without kernels, and compares.
 #[track_caller]
-fn assert_same(tolerance: f32, run: impl Fn() -> Vec<Vec<f32>>) {
+pub(super) fn assert_same(tolerance: f32, run: impl Fn() -> Vec<Vec<f32>>) {
     let _only = SWITCH.lock().unwrap_or_else(PoisonError::into_inner);
     Kernels::Off.set();
     let expected = run();

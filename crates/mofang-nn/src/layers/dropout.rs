@@ -19,7 +19,7 @@ pub(crate) struct Dropout {
 }
 
 impl Dropout {
-    pub(crate) fn forward(&self, input: Tensor<4>, pass: Pass) -> Tensor<4> {
+    pub(crate) fn forward<const D: usize>(&self, input: Tensor<D>, pass: Pass) -> Tensor<D> {
         match pass {
             Pass::Training { step_seed } if self.probability > 0.0 => {
                 let shape = input.dims();

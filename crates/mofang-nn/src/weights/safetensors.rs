@@ -7,7 +7,7 @@ use half::{bf16, f16};
 use mofang_types::Tensor;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::state_dict::BATCH_COUNTER;
+use super::state_dict::{BATCH_COUNTER, is_no_weight};
 use super::{LoadReport, StateDict, Strictness};
 use crate::{Network, NnError};
 
@@ -76,7 +76,7 @@ impl StateDict {
         let file = SafeTensors::deserialize(bytes).map_err(malformed)?;
         let mut tensors = Vec::new();
         for (name, view) in file.iter() {
-            if !name.ends_with(BATCH_COUNTER) {
+            if !is_no_weight(name) {
                 let tensor = Tensor::new(view.shape().to_vec(), decode(name, &view)?)?;
                 tensors.push((name.to_owned(), tensor));
             }

@@ -12,6 +12,18 @@ use crate::{Network, NnError};
 /// that a strict `load_state_dict` finds it, and not asked for.
 pub(super) const BATCH_COUNTER: &str = ".num_batches_tracked";
 
+/// The numbers 0, 1, 2, … that BERT keeps beside its weights.
+const POSITIONS: &str = "position_ids";
+
+/// Whether a tensor of this name is no weight.
+pub(super) fn is_no_weight(name: &str) -> bool {
+    name.ends_with(BATCH_COUNTER) || name.rsplit('.').next() == Some(POSITIONS)
+}
+
+/// Prefixes that a network within a larger one gives to its own names: `BertForSequenceClassification` has the
+/// encoder's parameters under `bert.`, and `BertModel` without it.
+const BASE_PREFIXES: &[&str] = &["bert."];
+
 /// Weights under their PyTorch names, in PyTorch's layouts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StateDict {
@@ -19,12 +31,12 @@ pub struct StateDict {
 }
 
 impl StateDict {
-    /// These tensors, without the counters of batch normalizations.
+    /// These tensors, without counters and other buffers that are no weights.
     pub fn new(tensors: impl IntoIterator<Item = (String, Tensor)>) -> Self {
         Self {
             tensors: tensors
                 .into_iter()
-                .filter(|(name, _)| !name.ends_with(BATCH_COUNTER))
+                .filter(|(name, _)| !is_no_weight(name))
                 .collect(),
         }
     }
@@ -43,6 +55,23 @@ impl StateDict {
     pub fn shapes(&self) -> WeightShapes {
         let tensors = self.tensors.iter();
         WeightShapes::new(tensors.map(|(name, tensor)| (name.clone(), tensor.shape().to_vec())))
+    }
+
+    /// Gives a tensor this name, when there is none of it and one with or without the prefix of a base network.
+    fn rename_to(&mut self, name: &str) {
+        if self.tensors.contains_key(name) {
+            return;
+        }
+        let others = BASE_PREFIXES.iter().flat_map(|prefix| {
+            let without = name.strip_prefix(prefix).map(str::to_owned);
+            without.into_iter().chain([format!("{prefix}{name}")])
+        });
+        let found = others
+            .into_iter()
+            .find_map(|other| self.tensors.remove(&other));
+        if let Some(tensor) = found {
+            self.tensors.insert(name.to_owned(), tensor);
+        }
     }
 
     /// Leaves out the prefix of a wrapper; whether every name had the same one.
@@ -77,6 +106,10 @@ impl Network {
                 .all(|parameter| state.get(&parameter.name).is_none())
         };
         while knows_none(&state) && state.unwrap_names() {}
+
+        for parameter in &parameters {
+            state.rename_to(&parameter.name);
+        }
 
         let mut report = LoadReport::default();
         let mut accepted = BTreeSet::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::state_dict::BATCH_COUNTER;
+use super::state_dict::is_no_weight;
 
 /// What wrappers put before every name: `DataParallel`, `torch.compile`, and classes that hold the
 /// network in an attribute.
@@ -26,12 +26,12 @@ pub struct WeightShapes {
 }
 
 impl WeightShapes {
-    /// These, without the counters of batch normalizations.
+    /// These, without counters and other buffers that are no weights.
     pub fn new(shapes: impl IntoIterator<Item = (String, Vec<usize>)>) -> Self {
         Self {
             shapes: shapes
                 .into_iter()
-                .filter(|(name, _)| !name.ends_with(BATCH_COUNTER))
+                .filter(|(name, _)| !is_no_weight(name))
                 .collect(),
         }
     }

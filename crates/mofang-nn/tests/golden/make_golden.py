@@ -216,14 +216,22 @@ def rounded(values):
 
 
 def make(name, architecture, config, image, model):
+    images = pattern(BATCH * math.prod(image), IMAGES.get(name, 0)).reshape(BATCH, *image)
+    write(name, architecture, config, model, images, {
+        "image_shape": image,
+        "images": IMAGES.get(name, 0),
+    })
+
+
+def write(name, architecture, config, model, inputs, described):
+    """The results of `model` for `inputs`, which `described` tells the test how to make."""
     model = model.double()
     state = model.state_dict()
     with torch.no_grad():
         fill(model)
-    images = pattern(BATCH * math.prod(image), IMAGES.get(name, 0)).reshape(BATCH, *image)
     with torch.no_grad():
-        evaluation = model.eval()(images)
-    training = model.train()(images)
+        evaluation = model.eval()(inputs)
+    training = model.train()(inputs)
     classes = training.shape[1]
     (training * pattern(BATCH * classes, 1).reshape(BATCH, classes)).sum().backward()
     gradients = {}
@@ -241,8 +249,7 @@ def make(name, architecture, config, image, model):
     dtypes = {torch.float64: "F32", torch.int64: "I64"}
     golden = {
         "architecture": {"name": architecture, "config": config},
-        "image_shape": image,
-        "images": IMAGES.get(name, 0),
+        **described,
         "classes": classes,
         "state": {key: [dtypes[value.dtype], list(value.shape)] for key, value in state.items()},
         "gradient_tolerance": GRADIENT_TOLERANCES.get(name, 1e-4),

@@ -76,7 +76,10 @@ fn rel_1_weights_repeat_bit_for_bit_and_across_a_save() {
 #[test]
 fn initial_weights_are_a_function_of_the_seed() {
     for architecture in architectures::all() {
-        let spec = spec(architecture.name(), serde_json::Value::Null, [3, 64, 64]);
+        let spec = crate::spec_for(
+            architecture.name(),
+            &crate::small_config(architecture.name()),
+        );
         let bytes = |seed| {
             let network = Network::new(&spec, seed, &cpu_device()).unwrap();
             network.to_safetensors().unwrap()

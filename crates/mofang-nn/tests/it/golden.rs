@@ -15,9 +15,14 @@ const BATCH: usize = 4;
 #[derive(Debug, Deserialize)]
 struct Golden {
     architecture: mofang_types::ArchitectureSpec,
-    image_shape: [usize; 3],
-    /// The index of the images' pattern.
+    /// Of images, whose pattern has the index `images`.
+    image_shape: Option<[usize; 3]>,
+    #[serde(default)]
     images: usize,
+    /// Of anything else, with the ids of each text.
+    input: Option<ModelInput>,
+    #[serde(default)]
+    ids: Vec<Vec<f32>>,
     classes: usize,
     state: BTreeMap<String, (String, Vec<usize>)>,
     gradient_tolerance: f64,
@@ -25,6 +30,27 @@ struct Golden {
     training_logits: Vec<f64>,
     gradients: BTreeMap<String, GoldenGradient>,
     buffers_after_one_pass: BTreeMap<String, Vec<f64>>,
+}
+
+impl Golden {
+    fn input(&self) -> ModelInput {
+        self.input
+            .clone()
+            .unwrap_or_else(|| ModelInput::image(self.image_shape.unwrap()))
+    }
+
+    /// The batch.
+    fn batch(&self) -> mofang_types::Tensor {
+        let (mut shape, values) = match self.image_shape {
+            Some(shape) => {
+                let count = BATCH * shape.iter().product::<usize>();
+                (shape.to_vec(), pattern(count, self.images))
+            }
+            None => (vec![self.ids[0].len()], self.ids.concat()),
+        };
+        shape.insert(0, BATCH);
+        mofang_types::Tensor::new(shape, values).unwrap()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,8 +133,8 @@ fn check(golden: &str) {
     crate::prepare();
     let golden: Golden = serde_json::from_str(golden).unwrap();
     let spec = NetworkSpec {
-        architecture: golden.architecture,
-        input: ModelInput::image(golden.image_shape),
+        architecture: golden.architecture.clone(),
+        input: golden.input(),
         outputs: golden.classes,
     };
     let device = cpu_device().autodiff();
@@ -125,12 +151,7 @@ fn check(golden: &str) {
         .collect();
     assert_eq!(state, golden.state);
 
-    let [channels, height, width] = spec.image_shape().unwrap();
-    let images = || -> Tensor<4> {
-        let shape = vec![BATCH, channels, height, width];
-        let values = pattern(shape.iter().product(), golden.images);
-        tensor_to_burn(mofang_types::Tensor::new(shape, values).unwrap(), &device).unwrap()
-    };
+    let inputs = || network.input(golden.batch(), &device).unwrap();
     let compare = |what: &str, logits: Tensor<2>, expected: &[f64]| {
         let logits = tensor_from_burn(logits).unwrap();
         assert_eq!(logits.shape(), [BATCH, spec.outputs]);
@@ -139,10 +160,10 @@ fn check(golden: &str) {
         }
         assert_eq!(logits.data().len(), expected.len());
     };
-    let evaluation = network.forward(images());
+    let evaluation = network.forward(inputs());
     compare("evaluation", evaluation, &golden.evaluation_logits);
 
-    let logits = network.forward_train(images(), 0);
+    let logits = network.forward_train(inputs(), 0);
     compare("training", logits.clone(), &golden.training_logits);
     let weights =
         mofang_types::Tensor::new(vec![BATCH, spec.outputs], pattern(BATCH * spec.outputs, 1));
@@ -186,6 +207,12 @@ fn check(golden: &str) {
 }
 
 #[test]
+fn bert_is_transformers() {
+    check(include_str!("../golden/bert_classification.json"));
+    check(include_str!("../golden/bert_embedding.json"));
+}
+
+#[test]
 fn lenet_is_pytorchs() {
     check(include_str!("../golden/lenet.json"));
 }
@@ -194,6 +221,14 @@ fn lenet_is_pytorchs() {
 fn mobilenet_v2_is_torchvisions() {
     check(include_str!("../golden/mobilenet_v2.json"));
     check(include_str!("../golden/mobilenet_v2_half.json"));
+}
+
+#[test]
+fn recurrent_networks_are_pytorchs() {
+    check(include_str!("../golden/recurrent_gru.json"));
+    check(include_str!("../golden/recurrent_lstm.json"));
+    check(include_str!("../golden/recurrent_mean.json"));
+    check(include_str!("../golden/recurrent_rows.json"));
 }
 
 #[test]
@@ -226,4 +261,9 @@ fn simple_cnn_is_pytorchs() {
 fn squeezenet_is_torchvisions() {
     check(include_str!("../golden/squeezenet1_0.json"));
     check(include_str!("../golden/squeezenet1_1.json"));
+}
+
+#[test]
+fn text_cnn_is_pytorchs() {
+    check(include_str!("../golden/text_cnn.json"));
 }

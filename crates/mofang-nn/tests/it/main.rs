@@ -4,8 +4,53 @@
 mod determinism;
 mod golden;
 mod golden_rows;
+mod minilm;
 mod recognition;
 mod robustness;
+mod sequences;
+
+use mofang_nn::{Network, NetworkSpec, cpu_device};
+use mofang_types::{ArchitectureSpec, ModelInput};
+
+/// Ids of a small vocabulary; 0 is the padding.
+fn tokens() -> ModelInput {
+    ModelInput::Tokens {
+        vocabulary_size: 40,
+        length_max: 12,
+        padding_id: 0,
+    }
+}
+
+/// The configuration of an architecture, smaller than the default where that is large.
+fn small_config(name: &str) -> serde_json::Value {
+    match name {
+        "bert" => serde_json::json!({
+            "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 1,
+            "intermediate_size": 16, "max_position_embeddings": 12,
+        }),
+        _ => serde_json::Value::Null,
+    }
+}
+
+/// The specification of an architecture for the first kind of input that it takes.
+fn spec_for(name: &str, config: &serde_json::Value) -> NetworkSpec {
+    let row = ModelInput::Row {
+        numbers: 3,
+        categories: vec![4, 2],
+    };
+    let specs = [ModelInput::image([3, 64, 64]), tokens(), row].map(|input| NetworkSpec {
+        architecture: ArchitectureSpec {
+            name: name.to_owned(),
+            config: config.clone(),
+        },
+        input,
+        outputs: 10,
+    });
+    let mut taken = specs.into_iter();
+    taken
+        .find(|spec| Network::zeroed(spec, &cpu_device()).is_ok())
+        .unwrap_or_else(|| panic!("{name} takes nothing with {config}"))
+}
 
 /// What every golden test begins with; `tests/without_kernels` has another.
 fn prepare() {}

@@ -87,6 +87,26 @@ fn what_a_network_saves_is_recognized_as_itself() {
     for depth in [20, 32, 44, 56] {
         specs.push(spec("resnet", json!({ "depth": depth }), [3, 32, 32], 10));
     }
+    let recurrent = |kind, layers| {
+        json!({
+            "kind": kind, "hidden_size": 12, "layers": layers, "bidirectional": layers > 1,
+        })
+    };
+    specs.push(spec("recurrent", recurrent("gru", 1), [1, 28, 28], 10));
+    for (name, mut config) in [
+        ("recurrent", recurrent("lstm", 2)),
+        ("text_cnn", json!({"filters": 5, "widths": [2, 3]})),
+    ] {
+        config["embedding_size"] = 8.into();
+        specs.push(NetworkSpec {
+            input: ModelInput::Tokens {
+                vocabulary_size: 50,
+                length_max: 512,
+                padding_id: 0,
+            },
+            ..spec(name, config, [1, 1, 1], 4)
+        });
+    }
     for spec in specs {
         let network = Network::new(&spec, 1, &device).unwrap();
         let state = StateDict::from_safetensors(&network.to_safetensors().unwrap()).unwrap();

@@ -111,7 +111,7 @@ fn every_architecture_describes_itself() {
                 ))
             })
             .collect();
-        build(architecture.name(), Value::Object(config), [3, 64, 64]).unwrap();
+        crate::spec_for(architecture.name(), &Value::Object(config));
     }
 }
 
