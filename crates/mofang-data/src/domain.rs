@@ -4,8 +4,6 @@ use std::fmt;
 
 use mofang_types::Task;
 
-use crate::DataError;
-
 /// What the transforms of a pipeline take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Domain {
@@ -13,25 +11,20 @@ pub enum Domain {
     Image,
     /// Recordings of sound.
     Recording,
+    /// Rows of a table.
+    Table,
     /// Texts.
     Text,
 }
 
 impl Domain {
     /// What models of a task take.
-    ///
-    /// # Errors
-    /// When no transform of this version does.
-    pub fn of(task: Task) -> Result<Self, DataError> {
+    pub const fn of(task: Task) -> Self {
         match task {
-            Task::ImageClassification => Ok(Self::Image),
-            Task::AudioClassification => Ok(Self::Recording),
-            Task::Embedding | Task::TextClassification => Ok(Self::Text),
-            Task::TabularClassification | Task::TabularRegression => {
-                Err(DataError::InvalidPipeline(format!(
-                    "no transform of this version is for {task}"
-                )))
-            }
+            Task::AudioClassification => Self::Recording,
+            Task::Embedding | Task::TextClassification => Self::Text,
+            Task::ImageClassification => Self::Image,
+            Task::TabularClassification | Task::TabularRegression => Self::Table,
         }
     }
 }
@@ -41,6 +34,7 @@ impl fmt::Display for Domain {
         f.write_str(match self {
             Self::Image => "images",
             Self::Recording => "recordings",
+            Self::Table => "rows of a table",
             Self::Text => "texts",
         })
     }

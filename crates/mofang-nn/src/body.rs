@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::sequence::{RecurrentBody, TextCnnBody};
+use crate::tabular::TabularMlp;
 use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody};
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
@@ -25,6 +26,8 @@ pub(crate) enum Body {
     Llama(LlamaBody),
     /// Recurrent layers over tokens or rows.
     Recurrent(RecurrentBody),
+    /// A perceptron on rows of a table.
+    TabularMlp(TabularMlp),
     /// Convolutions over tokens.
     TextCnn(TextCnnBody),
 }
@@ -38,6 +41,7 @@ impl Body {
             Self::Layers(layers) => layers.forward(input.into_images(), pass).flatten(1, 3),
             Self::Llama(body) => body.forward(&input.into_tokens(), pass),
             Self::Recurrent(body) => body.forward(input, pass),
+            Self::TabularMlp(body) => body.forward(input.into_rows(), pass),
             Self::TextCnn(body) => body.forward(input.into_tokens(), pass),
         }
     }
@@ -47,7 +51,11 @@ impl Body {
         match self {
             Self::Gpt2(body) => Some(body),
             Self::Llama(body) => Some(body),
-            Self::Bert(_) | Self::Layers(_) | Self::Recurrent(_) | Self::TextCnn(_) => None,
+            Self::Bert(_)
+            | Self::Layers(_)
+            | Self::Recurrent(_)
+            | Self::TabularMlp(_)
+            | Self::TextCnn(_) => None,
         }
     }
 
@@ -59,6 +67,7 @@ impl Body {
             | Self::Gpt2(_)
             | Self::Llama(_)
             | Self::Recurrent(_)
+            | Self::TabularMlp(_)
             | Self::TextCnn(_) => {}
         }
     }

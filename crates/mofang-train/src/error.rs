@@ -89,6 +89,17 @@ pub enum TrainError {
         /// The parameter.
         name: String,
     },
+    /// A model that cannot take what is missing is to be trained on it.
+    #[error("in [pipeline]: numbers may be missing, which \"{0}\" cannot take; add `impute`")]
+    MissingNumbers(String),
+    /// Every training example is of one class.
+    #[error("every training example of \"{dataset}\" is of the class \"{label}\"; there is nothing to tell apart")]
+    OneClass {
+        /// The dataset.
+        dataset: String,
+        /// The class.
+        label: String,
+    },
     /// There is nothing to learn from.
     #[error("the train split of \"{0}\" gives no batch; lower batch_size or leave drop_last out")]
     NoBatch(String),
@@ -113,6 +124,8 @@ impl Coded for TrainError {
             Self::Diverged { .. }
             | Self::NoValidation(_)
             | Self::MissingInitialWeights(_)
+            | Self::MissingNumbers(_)
+            | Self::OneClass { .. }
             | Self::NoBatch(_) => ErrorCode::InvalidInput,
             Self::WrongRecipe { .. }
             | Self::DatasetChanged { .. }

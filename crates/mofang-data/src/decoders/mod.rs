@@ -1,24 +1,37 @@
 //! The steps after a model: from logits to an answer.
 //!
-//! For classification they are `softmax`, `top_k` and `labels`, in this order; for an embedding,
+//! For classification they are `softmax`, `top_k` and `labels`, in this order; for regression
+//! `destandardize` and `exponential`, of which each may be left out, and `labels`; for an embedding,
 //! `embedding` alone.
 
-use mofang_types::{ClassProbability, Prediction};
+mod numbers;
+
+use mofang_types::{ClassProbability, Prediction, Task};
 use serde::{Deserialize, Serialize};
 
-use crate::{DataError, Example, StepInfo};
+use crate::transforms::Scale;
+use crate::{DataError, Example, StepInfo, Target};
+use numbers::Numbers;
 
 /// A step after the model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decoder {
+    /// `output · deviation + mean`, both of what was learned; training learns the reverse.
+    Destandardize {
+        /// Mean and deviation. Found in the training data.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<Scale>,
+    },
     /// The outputs are a vector.
     Embedding {
         /// Whether it is scaled to the length 1, so that a scalar product is the cosine.
         #[serde(default = "yes")]
         normalize: bool,
     },
-    /// Names the classes by the labels of the package.
+    /// `exp(x) − 1`, for a number that has been learned by its logarithm `ln(1 + number)`.
+    Exponential {},
+    /// Names the classes, or the number, by the labels of the package.
     Labels {},
     /// Logits to probabilities.
     Softmax {},
@@ -37,12 +50,20 @@ fn yes() -> bool {
 pub fn all() -> &'static [StepInfo] {
     &[
         StepInfo {
+            name: "destandardize",
+            summary: "a number in the units of what was learned",
+        },
+        StepInfo {
             name: "embedding",
             summary: "the outputs are a vector, scaled to the length 1 unless `normalize` is false",
         },
         StepInfo {
+            name: "exponential",
+            summary: "exp(x) − 1, for a number that was learned by its logarithm",
+        },
+        StepInfo {
             name: "labels",
-            summary: "names the classes",
+            summary: "names the classes, or the number",
         },
         StepInfo {
             name: "softmax",
@@ -55,20 +76,9 @@ pub fn all() -> &'static [StepInfo] {
     ]
 }
 
-impl Decoder {
-    /// Finds what it leaves to the data.
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "the data may not tell what a step leaves to them"
-    )]
-    pub(crate) fn fit(&mut self, examples: &[Example]) -> Result<(), DataError> {
-        let _ = examples;
-        match self {
-            Self::Embedding { .. } | Self::Labels {} | Self::Softmax {} | Self::TopK { .. } => {
-                Ok(())
-            }
-        }
-    }
+/// Finds what the decoders leave to the data.
+pub(crate) fn fit(decoders: &mut [Decoder], examples: &[Example]) -> Result<(), DataError> {
+    numbers::fit(decoders, examples)
 }
 
 /// What a list of decoders is together: the form of the answer.
@@ -84,9 +94,53 @@ pub(crate) enum Answer {
         /// Whether it is scaled to the length 1.
         normalize: bool,
     },
+    /// Numbers.
+    Numbers(Numbers),
 }
 
 impl Answer {
+    /// That the answer is of the form that a task gives.
+    pub(crate) fn check_for(&self, task: Task) -> Result<(), DataError> {
+        let wrong = |decoders: &str| {
+            Err(DataError::InvalidPipeline(format!(
+                "the decoders of {task} are {decoders}, in this order"
+            )))
+        };
+        match self {
+            Self::Numbers(_) if task.is_classification() => {
+                wrong("softmax, top_k (k at least 1) and labels")
+            }
+            Self::Classes { .. } if task == Task::TabularRegression => {
+                wrong("destandardize, exponential (either may be left out) and labels")
+            }
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Numbers(_) => Ok(()),
+        }
+    }
+
+    /// That nothing is left to the data any more.
+    pub(crate) fn check_fitted(&self) -> Result<(), DataError> {
+        match self {
+            Self::Classes { .. } | Self::Embedding { .. } => Ok(()),
+            Self::Numbers(numbers) => numbers.check_fitted(),
+        }
+    }
+
+    /// The target in the units of the model's outputs.
+    pub(crate) fn encode(&self, target: Target) -> Target {
+        match self {
+            Self::Classes { .. } | Self::Embedding { .. } => target,
+            Self::Numbers(numbers) => numbers.encode(target),
+        }
+    }
+
+    /// The number that outputs stand for; none for classes.
+    pub(crate) fn number_of(&self, outputs: &[f32]) -> Option<f64> {
+        match self {
+            Self::Classes { .. } | Self::Embedding { .. } => None,
+            Self::Numbers(numbers) => outputs.first().map(|output| numbers.decode(*output)),
+        }
+    }
+
     /// The answer that a model's outputs for one example are.
     pub(crate) fn decode(
         &self,
@@ -96,6 +150,7 @@ impl Answer {
     ) -> Result<Prediction, DataError> {
         match self {
             Self::Classes { top_k: own } => decode(outputs, labels, top_k.unwrap_or(*own)),
+            Self::Numbers(numbers) => numbers.prediction(outputs, labels),
             Self::Embedding { normalize } => embedding(outputs, *normalize),
         }
     }
@@ -110,11 +165,14 @@ pub(crate) fn check(decoders: &[Decoder]) -> Result<Answer, DataError> {
         [Decoder::Embedding { normalize }] => Ok(Answer::Embedding {
             normalize: *normalize,
         }),
-        _ => Err(DataError::InvalidPipeline(
-            "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order; \
-             that of an embedding is embedding"
-                .to_owned(),
-        )),
+        _ => Numbers::of(decoders).map(Answer::Numbers).ok_or_else(|| {
+            DataError::InvalidPipeline(
+                "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order; \
+                 those of a regression destandardize, exponential (either may be left out) and labels; \
+                 that of an embedding is embedding"
+                    .to_owned(),
+            )
+        }),
     }
 }
 

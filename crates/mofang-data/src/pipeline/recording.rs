@@ -60,6 +60,10 @@ impl FeatureStep {
 
 /// The place of a step: steps stand in the order of their places, and all but those of the waveform
 /// at most once.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "transforms of other domains have no place here, whatever they are"
+)]
 fn place(transform: &Transform) -> Option<u8> {
     match transform {
         Transform::DecodeAudio(_) => Some(0),
@@ -68,13 +72,7 @@ fn place(transform: &Transform) -> Option<u8> {
         Transform::PadOrTrim(_) => Some(3),
         Transform::LogMel(_) | Transform::Mfcc(_) => Some(4),
         Transform::StandardizeFeatures(_) => Some(5),
-        Transform::CenterCrop(_)
-        | Transform::Convert(_)
-        | Transform::Decode(_)
-        | Transform::Invert(_)
-        | Transform::Normalize(_)
-        | Transform::Pad(_)
-        | Transform::Resize(_) => None,
+        _ => None,
     }
 }
 
@@ -106,8 +104,28 @@ fn missing(step: &str, why: &str) -> DataError {
     DataError::InvalidPipeline(format!("`{step}` is missing, {why}"))
 }
 
+/// Finds what `standardize_features` leaves to the training examples.
+pub(super) fn fit(transforms: &mut [Transform], examples: &[Example]) -> Result<(), DataError> {
+    let is_open = |transform: &Transform| {
+        matches!(transform, Transform::StandardizeFeatures(step) if !step.is_fitted())
+    };
+    let Some(place) = transforms.iter().position(is_open) else {
+        return Ok(());
+    };
+    let (before, behind) = transforms.split_at_mut(place);
+    if let Some(transform) = behind.first_mut() {
+        let step = RecordingFront::statistics_of(before, examples)?;
+        *transform = Transform::StandardizeFeatures(step);
+    }
+    Ok(())
+}
+
 impl RecordingFront {
     /// Checks the transforms, and in which order they stand.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the order was checked, which knows no transform of another domain"
+    )]
     pub(super) fn new(transforms: &[Transform]) -> Result<Self, DataError> {
         check_order(transforms)?;
         let (mut resample, mut length, mut standardize) = (None, None, None);
@@ -125,14 +143,8 @@ impl RecordingFront {
                 Transform::PadOrTrim(step) => length = Some(step.clone()),
                 Transform::LogMel(_) | Transform::Mfcc(_) => features = Some(transform),
                 Transform::StandardizeFeatures(step) => standardize = Some(step.clone()),
-                Transform::CenterCrop(_)
-                | Transform::Convert(_)
-                | Transform::Decode(_)
-                | Transform::DecodeAudio(_)
-                | Transform::Invert(_)
-                | Transform::Normalize(_)
-                | Transform::Pad(_)
-                | Transform::Resize(_) => {}
+                // Decoding is always the first stage, and other domains have no place here.
+                _ => {}
             }
         }
         let resample = resample.ok_or_else(|| {
@@ -182,7 +194,7 @@ impl RecordingFront {
     }
 
     /// What standardizes the features that `before` makes of the recordings.
-    pub(crate) fn fit(
+    fn statistics_of(
         before: &[Transform],
         examples: &[Example],
     ) -> Result<StandardizeFeatures, DataError> {

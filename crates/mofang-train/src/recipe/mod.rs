@@ -9,17 +9,22 @@ mod evaluate;
 mod locate;
 mod train;
 
+use std::sync::Arc;
+
 use mofang_data::{Augmentation, CompiledPipeline, Domain, Pipeline};
 use mofang_nn::architectures;
 use mofang_types::{ArchitectureSpec, ArtifactDigest, ModelInput, ModelName, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::loss::{CrossEntropy, Loss};
+use crate::metrics::Judged;
 
 pub use data::DataSection;
 pub use error::RecipeError;
 pub use evaluate::EvaluateSection;
-pub use train::{FinalWeights, MetricTarget, StopRules, TrainSection};
+pub use train::{
+    ClassWeightRule, ClassWeights, FinalWeights, MetricTarget, StopRules, TrainSection,
+};
 
 /// The newest recipe format that this code reads.
 pub const RECIPE_FORMAT_VERSION: u32 = 1;
@@ -124,6 +129,10 @@ impl Recipe {
         let mut recipe: Self = toml::from_str(text)
             .map_err(|error| RecipeError::Malformed(locate::describe(text, &error)))?;
         text.clone_into(&mut recipe.text);
+        if recipe.train.monitor.is_empty() {
+            let monitor = Judged::of(recipe.model.task).default_monitor();
+            monitor.clone_into(&mut recipe.train.monitor);
+        }
         recipe.check()?;
         Ok(recipe)
     }
@@ -153,11 +162,12 @@ impl Recipe {
         })
     }
 
-    /// What the run makes small.
-    pub(crate) fn loss(&self) -> Loss {
+    /// What the run makes small; `class_weights` are those of the classes, in their order.
+    pub(crate) fn loss(&self, class_weights: &Arc<[f64]>) -> Loss {
         if self.model.task.is_classification() {
             Loss::CrossEntropy(CrossEntropy {
                 label_smoothing: self.train.label_smoothing,
+                class_weights: Arc::clone(class_weights),
             })
         } else {
             Loss::SquaredError
@@ -193,8 +203,8 @@ impl Recipe {
             }
         }
         architectures::find(&self.architecture.name)?;
-        self.train.check()?;
-        self.evaluate.check()?;
+        self.train.check(self.model.task)?;
+        self.evaluate.check(self.model.task)?;
         if self.train.needs_validation() && self.data.split.validation_fraction <= 0.0 {
             // A dataset with a validation split of its own would do, but none is known here.
             tracing::warn!(

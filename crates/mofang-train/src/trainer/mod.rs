@@ -15,6 +15,7 @@ pub use observer::{EpochProgress, NoObserver, TrainObserver, TrainStart};
 pub use outcome::{RunStatus, TrainOutcome};
 pub use request::{InitialWeights, Resume, TrainRequest};
 
+use crate::baseline::baselines;
 use crate::checkpoint::CheckpointFolder;
 use crate::evaluation::{EvaluateSettings, InferFailure, evaluate};
 use crate::gate::GateResult;
@@ -59,13 +60,11 @@ fn finish(session: Session<'_>, reason: StopReason) -> Result<TrainOutcome, Trai
             };
             let labels = &session.dataset.labels;
             let infer = &mut |batch: &Tensor| infer(&network, batch);
-            Some(evaluate(
-                split,
-                &session.pipeline,
-                infer,
-                labels,
-                &settings,
-            )?)
+            let mut evaluation = evaluate(split, &session.pipeline, infer, labels, &settings)?;
+            if let Ok(train) = session.dataset.split(SplitName::Train) {
+                evaluation.baselines = baselines(train, split, labels.len());
+            }
+            Some(evaluation)
         }
     };
     let gate = gate_of(

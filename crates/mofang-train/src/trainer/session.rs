@@ -25,6 +25,7 @@ use crate::early_stopping::{Best, EarlyStopping};
 use crate::evaluation::{self, EvaluateError, Evaluation};
 use crate::files::FileError;
 use crate::gate::GateResult;
+use crate::loss::Loss;
 use crate::lr_schedule::Span;
 use crate::metrics::{OutcomesError, compute_all, find_value};
 use crate::metrics_log::{MetricsLine, MetricsLog, StepRecord, read_losses};
@@ -51,6 +52,7 @@ pub(super) struct Session<'a> {
     pub(super) spec: NetworkSpec,
     pub(super) run_dir: PathBuf,
     pub(super) network: Network,
+    loss: Loss,
     pub(super) state: RunState,
     pub(super) observer: &'a mut dyn TrainObserver,
     clock: Arc<dyn Clock>,
@@ -85,6 +87,10 @@ impl<'a> Session<'a> {
         let pipeline = fitted
             .pipeline
             .compile_with(&dataset.labels, &fitted.files)?;
+        if pipeline.leaves_missing() {
+            return Err(TrainError::MissingNumbers(recipe.architecture.name.clone()));
+        }
+        let loss = recipe.loss(&class_weights(&recipe, &dataset)?);
         let spec = network_spec(&recipe, &pipeline)?;
         let pipeline = Arc::new(pipeline);
         let (loader, validation) = loaders(&recipe, &dataset, &pipeline)?;
@@ -152,6 +158,7 @@ impl<'a> Session<'a> {
             spec,
             run_dir,
             network,
+            loss,
             state,
             observer,
             clock,
@@ -215,7 +222,7 @@ impl<'a> Session<'a> {
             step: self.state.step,
             learning_rate: self.learning_rate,
             clip_norm: train.clip_norm,
-            loss: self.recipe.loss(),
+            loss: self.loss.clone(),
         };
         let result = step::take(
             self.network.clone(),
@@ -340,7 +347,7 @@ impl<'a> Session<'a> {
         }
         let network = self.network.valid();
         let answer = &mut |batch: &Tensor| infer(&network, batch);
-        match evaluation::collect(loader, answer, self.dataset.labels.len()) {
+        match evaluation::collect(loader, &self.pipeline, answer, self.dataset.labels.len()) {
             Ok(outcomes) => Ok(compute_all(&outcomes)),
             Err(EvaluateError::Outcomes(OutcomesError::NotFinite { .. })) => {
                 Err(self.diverged(self.state.step, "the output on the validation split"))
@@ -468,6 +475,31 @@ fn loaders(
         DataLoader::new(Arc::clone(split), Arc::clone(pipeline), settings)
     });
     Ok((train, validation.transpose()?))
+}
+
+/// The weight of each class; none for numbers, and where every class counts the same.
+pub(super) fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Arc<[f64]>, TrainError> {
+    if !recipe.model.task.is_classification() {
+        return Ok(Arc::new([]));
+    }
+    let mut counts = vec![0_usize; dataset.labels.len()];
+    for example in dataset.split(SplitName::Train)?.examples() {
+        let class = example.target.class();
+        if let Some(count) = class.and_then(|class| counts.get_mut(class)) {
+            *count += 1;
+        }
+    }
+    let mut present = counts.iter().zip(&dataset.labels).filter(|(count, _)| **count > 0);
+    if let (Some((_, label)), None) = (present.next(), present.next()) {
+        return Err(TrainError::OneClass {
+            dataset: dataset.name.clone(),
+            label: label.clone(),
+        });
+    }
+    match &recipe.train.class_weights {
+        Some(weights) => Ok(weights.of(&dataset.labels, &counts)?.into()),
+        None => Ok(Arc::new([])),
+    }
 }
 
 fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
