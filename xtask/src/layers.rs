@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
         "mofang-data",
         "mofang-pytorch",
         "mofang-onnx",
+        "mofang-host",
         "mofang-kernels",
         "mofang-nn",
         "mofang-train",
