@@ -13,6 +13,8 @@ pub enum Domain {
     Image,
     /// Recordings of sound.
     Recording,
+    /// What its caller has prepared.
+    Tensor,
     /// Texts.
     Text,
 }
@@ -26,12 +28,11 @@ impl Domain {
         match task {
             Task::ImageClassification => Ok(Self::Image),
             Task::AudioClassification => Ok(Self::Recording),
+            Task::Tensor => Ok(Self::Tensor),
             Task::Embedding | Task::TextClassification => Ok(Self::Text),
-            Task::TabularClassification | Task::TabularRegression => {
-                Err(DataError::InvalidPipeline(format!(
-                    "no transform of this version is for {task}"
-                )))
-            }
+            Task::TabularClassification | Task::TabularRegression => Err(
+                DataError::InvalidPipeline(format!("no transform of this version is for {task}")),
+            ),
         }
     }
 }
@@ -41,6 +42,7 @@ impl fmt::Display for Domain {
         f.write_str(match self {
             Self::Image => "images",
             Self::Recording => "recordings",
+            Self::Tensor => "ready tensors",
             Self::Text => "texts",
         })
     }

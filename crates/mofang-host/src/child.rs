@@ -124,14 +124,14 @@ fn serve(mut socket: UnixStream, exchange: &File) -> io::Result<()> {
 fn load(
     exchange: &File,
     size_bytes: usize,
-    threads: Option<usize>,
+    threads: usize,
 ) -> io::Result<Result<Session, OnnxError>> {
     let mut bytes = vec![0; size_bytes];
     exchange.read_exact_at(&mut bytes, 0)?;
     // The model is loaded once; what comes next needs its own room only.
     exchange.set_len(0)?;
     let options = SessionOptions {
-        threads: threads.and_then(NonZeroUsize::new),
+        threads: NonZeroUsize::new(threads),
     };
     Ok(Session::load(&bytes, options))
 }

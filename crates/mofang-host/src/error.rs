@@ -47,6 +47,12 @@ pub enum HostError {
         /// What happened the last time.
         reason: String,
     },
+    /// A value is not one that the model takes.
+    #[error("{0}")]
+    Input(String),
+    /// The model is not what its package says of it.
+    #[error("{0}")]
+    Configuration(String),
     /// The process cannot be started or spoken to.
     #[error("the model's process cannot be used: {0}")]
     Io(String),
@@ -66,7 +72,8 @@ impl Coded for HostError {
             Self::Engine { code, .. } => *code,
             Self::Timeout { .. } => ErrorCode::Timeout,
             Self::Crashed { .. } | Self::Io(_) => ErrorCode::Internal,
-            Self::Quarantined { .. } => ErrorCode::Unavailable,
+            Self::Input(_) => ErrorCode::InvalidInput,
+            Self::Quarantined { .. } | Self::Configuration(_) => ErrorCode::Unavailable,
         }
     }
 }

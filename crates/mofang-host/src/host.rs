@@ -177,7 +177,7 @@ impl ModelHost {
             .map_err(HostError::io("no room for the model"))?;
         let request = Request::Load {
             size_bytes: self.size_bytes,
-            threads: self.limits.threads.map(std::num::NonZeroUsize::get),
+            threads: self.limits.threads,
         };
         let timeout = self.limits.load_timeout;
         match process.call(&request, "load", self.clock.as_ref(), timeout)? {

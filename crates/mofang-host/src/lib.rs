@@ -23,13 +23,17 @@ mod frame;
 mod host;
 mod limits;
 mod message;
+mod placement;
 mod process;
+mod tensor_model;
 
 pub use child::run_host;
 pub use error::HostError;
 pub use host::ModelHost;
 pub use limits::HostLimits;
+pub use placement::{PlacedModel, Placement};
 pub use process::HostProgram;
+pub use tensor_model::{TensorModel, TensorModelConfig};
 
 /// The argument that makes a binary a model's process; the limit on its memory in bytes follows.
 pub const HOST_COMMAND: &str = "model-host";

@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
     /// The model is in the exchange.
-    Load {
-        size_bytes: usize,
-        threads: Option<usize>,
-    },
+    Load { size_bytes: usize, threads: usize },
     /// The inputs are in the exchange, one after the other.
     Run { inputs: Vec<TensorHeader> },
 }

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -53,6 +53,8 @@ impl HostProcess {
             .args(&program.arguments)
             .arg(memory_bytes.to_string())
             .env_clear()
+            // A Ctrl-C at the terminal is for the parent, which lets requests end first.
+            .process_group(0)
             .stdin(Stdio::from(OwnedFd::from(other)))
             .stdout(Stdio::from(exchange.try_clone().map_err(failed())?))
             .stderr(Stdio::from(log.try_clone().map_err(failed())?))

@@ -33,6 +33,8 @@ mod engine;
 mod error;
 mod file;
 pub mod limits;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod wire;
 
 pub use description::{

@@ -11,6 +11,7 @@
 mod front;
 mod image;
 mod recording;
+mod tensor;
 mod text;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use crate::{
 use front::Front;
 use image::ImageFront;
 use recording::RecordingFront;
+use tensor::TensorFront;
 use text::TextFront;
 
 /// The steps around a model, as they are written in a recipe and stored in a package.
@@ -64,13 +66,18 @@ impl Pipeline {
             .map_err(|error| DataError::InvalidPipeline(with_suggestion(&error.to_string())))
     }
 
-    /// What its transforms take; images where there is none.
+    /// What its transforms take; images where there is none, and ready tensors where there are no
+    /// decoders either.
     ///
     /// # Errors
     /// When they take different things.
     pub fn domain(&self) -> Result<Domain, DataError> {
         let Some(first) = self.transforms.first() else {
-            return Ok(Domain::Image);
+            return Ok(if self.decoders.is_empty() {
+                Domain::Tensor
+            } else {
+                Domain::Image
+            });
         };
         let other = self
             .transforms
@@ -105,7 +112,7 @@ impl Pipeline {
         }
         // The order of steps and what they need of each other is known without data.
         match domain {
-            Domain::Image => {}
+            Domain::Image | Domain::Tensor => {}
             Domain::Recording => drop(RecordingFront::new(&self.transforms)?),
             Domain::Text => text::check(&self.transforms)?,
         }
@@ -171,6 +178,7 @@ impl Pipeline {
         let front: Arc<dyn Front> = match self.domain()? {
             Domain::Image => Arc::new(ImageFront::new(&self.transforms)?),
             Domain::Recording => Arc::new(RecordingFront::new(&self.transforms)?.fitted()?),
+            Domain::Tensor => Arc::new(TensorFront),
             Domain::Text => Arc::new(TextFront::new(&self.transforms, files)?),
         };
         Ok(CompiledPipeline {

@@ -201,7 +201,7 @@ fn loading_and_unloading_gives_all_memory_back() {
     let models: Vec<Vec<u8>> = (1..=5).map(|size| large(1024 * size)).collect();
     let input = Value::new(vec![1, 1024], Array::Float(vec![1.0; 1024])).unwrap();
     let limits = HostLimits {
-        threads: std::num::NonZeroUsize::new(1),
+        threads: 1,
         ..limits()
     };
     let cycle = |index: usize| {

@@ -33,13 +33,13 @@ fn a_process_gives_the_bits_that_the_engine_gives_here() {
 #[test]
 fn the_time_that_a_process_adds_is_told() {
     let limits = HostLimits {
-        threads: std::num::NonZeroUsize::new(1),
+        threads: 1,
         ..limits()
     };
     let model = identity();
     let host = start(&model, limits).unwrap();
     let options = SessionOptions {
-        threads: limits.threads,
+        threads: std::num::NonZeroUsize::new(1),
     };
     let session = Session::load(&model, options).unwrap();
     let shape = vec![1, 3, 224, 224];

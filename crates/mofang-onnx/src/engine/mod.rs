@@ -7,6 +7,8 @@ mod session;
 mod support;
 mod value;
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use build::NodeBuilder;
 pub use session::{Session, SessionOptions};
 pub use support::{UnsupportedOperator, unsupported_operators};
 pub use value::{Array, Value};
