@@ -13,6 +13,8 @@ pub enum Domain {
     Recording,
     /// Rows of a table.
     Table,
+    /// What its caller has prepared.
+    Tensor,
     /// Texts.
     Text,
 }
@@ -25,6 +27,7 @@ impl Domain {
             Task::Embedding | Task::TextClassification => Self::Text,
             Task::ImageClassification => Self::Image,
             Task::TabularClassification | Task::TabularRegression => Self::Table,
+            Task::Tensor => Self::Tensor,
         }
     }
 }
@@ -35,6 +38,7 @@ impl fmt::Display for Domain {
             Self::Image => "images",
             Self::Recording => "recordings",
             Self::Table => "rows of a table",
+            Self::Tensor => "ready tensors",
             Self::Text => "texts",
         })
     }

@@ -3,7 +3,7 @@
 use mofang_data::{CompiledPipeline, Pipeline, RawExample};
 use mofang_types::{Package, PackageManifest, Prediction, Task, Tensor, TensorSpec};
 
-use crate::{LoadedModel, RuntimeError, runtime};
+use crate::{LoadedModel, RuntimeError, RuntimeSettings, runtime};
 
 /// A loaded package: its transforms, its model, its decoders. The files of the package are not kept.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ impl Predictor {
     /// # Errors
     /// When no runtime takes the package, or its parts contradict each other; the message names the
     /// part.
-    pub fn load(package: &Package) -> Result<Self, RuntimeError> {
+    pub fn load(package: &Package, settings: &RuntimeSettings) -> Result<Self, RuntimeError> {
         let manifest = package.manifest.clone();
-        let model = runtime::for_package(&manifest)?.load(package)?;
+        let model = runtime::for_package(&manifest)?.load(package, settings)?;
         let pipeline = Pipeline::from_json(&manifest.pipeline)
             .and_then(|pipeline| pipeline.compile_with(&manifest.labels, &package.files))
             .map_err(|error| RuntimeError::unloadable("pipeline")(&error))?;
@@ -152,8 +152,10 @@ fn check_agreement(
     output: &TensorSpec,
 ) -> Result<(), RuntimeError> {
     let labels = manifest.labels.len();
-    // Nobody names the numbers of an embedding.
-    if manifest.task != Task::Embedding && output.check(&[1, labels]).is_err() {
+    // Nobody names the numbers of an embedding, nor outputs as they are.
+    if !matches!(manifest.task, Task::Embedding | Task::Tensor)
+        && output.check(&[1, labels]).is_err()
+    {
         return Err(RuntimeError::Unloadable {
             part: "labels",
             reason: format!("there are {labels}, and the model has another number of outputs"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use mofang_data::RawExample;
 use mofang_registry::{Registry, Route};
-use mofang_runtime::Predictor;
+use mofang_runtime::{Predictor, RuntimeSettings};
 use mofang_types::{Clock, ModelName, ModelReference, Prediction, Tensor};
 
 use crate::error::panic_message;
@@ -42,13 +42,15 @@ pub struct DrainOutcome {
 }
 
 impl Serving {
-    /// Serves the versions of a registry.
+    /// Serves the versions of a registry, loaded as `runtime` says.
     pub fn new(
         registry: Arc<Registry>,
         settings: ServingSettings,
+        runtime: RuntimeSettings,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
-        Self::with_source(Arc::new(RegistrySource::new(registry)), settings, clock)
+        let source = RegistrySource::new(registry, runtime);
+        Self::with_source(Arc::new(source), settings, clock)
     }
 
     /// Serves the versions of any source.

@@ -12,6 +12,7 @@ mod front;
 mod image;
 mod recording;
 mod table;
+mod tensor;
 mod text;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use front::Front;
 use image::ImageFront;
 use recording::RecordingFront;
 use table::TableFront;
+use tensor::TensorFront;
 use text::TextFront;
 
 /// The steps around a model, as they are written in a recipe and stored in a package.
@@ -65,13 +67,18 @@ impl Pipeline {
             .map_err(|error| DataError::InvalidPipeline(with_suggestion(&error.to_string())))
     }
 
-    /// What its transforms take; images where there is none.
+    /// What its transforms take; images where there is none, and ready tensors where there are no
+    /// decoders either.
     ///
     /// # Errors
     /// When they take different things.
     pub fn domain(&self) -> Result<Domain, DataError> {
         let Some(first) = self.transforms.first() else {
-            return Ok(Domain::Image);
+            return Ok(if self.decoders.is_empty() {
+                Domain::Tensor
+            } else {
+                Domain::Image
+            });
         };
         let other = self
             .transforms
@@ -109,6 +116,7 @@ impl Pipeline {
             Domain::Image => drop(ImageFront::new(&self.transforms)?),
             Domain::Recording => drop(RecordingFront::new(&self.transforms)?),
             Domain::Table => table::check_order(&self.transforms)?,
+            Domain::Tensor => {}
             Domain::Text => text::check(&self.transforms)?,
         }
         crate::decoders::check(&self.decoders)?.check_for(task)
@@ -137,7 +145,7 @@ impl Pipeline {
         };
         let (transforms, examples) = (&mut fitted.pipeline.transforms, train.examples());
         match self.domain()? {
-            Domain::Image => {}
+            Domain::Image | Domain::Tensor => {}
             Domain::Recording => recording::fit(transforms, examples)?,
             Domain::Table => table::fit(transforms, examples)?,
             Domain::Text => text::fit(transforms, examples, given, &mut fitted.files)?,
@@ -169,6 +177,7 @@ impl Pipeline {
             Domain::Image => Arc::new(ImageFront::new(&self.transforms)?),
             Domain::Recording => Arc::new(RecordingFront::new(&self.transforms)?.fitted()?),
             Domain::Table => Arc::new(TableFront::new(&self.transforms)?),
+            Domain::Tensor => Arc::new(TensorFront),
             Domain::Text => Arc::new(TextFront::new(&self.transforms, files)?),
         };
         let answer = crate::decoders::check(&self.decoders)?;

@@ -321,6 +321,10 @@ fn at_another_speed(
     Ok(waveform)
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "augmentations of other domains change no recording, whatever they are"
+)]
 fn change_waveform(
     waveform: &mut Waveform,
     augmentations: &[Augmentation],
@@ -331,13 +335,8 @@ fn change_waveform(
             Augmentation::AdditiveNoise(step) => step.apply(waveform, randomness),
             Augmentation::RandomGain(step) => step.apply(waveform, randomness),
             Augmentation::TimeShift(step) => step.apply(waveform, randomness),
-            Augmentation::RandomBrightnessContrast(_)
-            | Augmentation::RandomCrop(_)
-            | Augmentation::RandomErasing(_)
-            | Augmentation::RandomHorizontalFlip(_)
-            | Augmentation::RandomRotation(_)
-            | Augmentation::SpecAugment(_)
-            | Augmentation::SpeedPerturbation(_) => {}
+            // Those of features come later, and other domains have none here.
+            _ => {}
         }
     }
 }

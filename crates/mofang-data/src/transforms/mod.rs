@@ -24,7 +24,7 @@ pub use center_crop::CenterCrop;
 pub use clean_text::CleanText;
 pub use convert::{Color, Convert};
 pub use decode::Decode;
-pub(crate) use image_step::{ImageStep, PartialShape};
+pub(crate) use image_step::ImageStep;
 pub use invert::Invert;
 pub use normalize::Normalize;
 pub use pad::Pad;

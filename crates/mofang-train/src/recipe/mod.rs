@@ -185,6 +185,12 @@ impl Recipe {
         self.data.split.check()?;
         self.pipeline.check(self.model.task)?;
         let domain = self.pipeline.domain()?;
+        if domain == Domain::Tensor {
+            return Err(RecipeError::invalid(
+                "model",
+                "models of the task tensor are imported, not trained",
+            ));
+        }
         if domain == Domain::Image {
             // Nothing of it is left to the data.
             Self::input_of(&self.pipeline.compile(&[])?)?;

@@ -277,7 +277,7 @@ fn values(prediction: &Prediction) -> Vec<(String, String)> {
             .iter()
             .map(|class| (class.label.clone(), class.probability.to_string()))
             .collect(),
-        Prediction::Embedding(values) => values
+        Prediction::Embedding(values) | Prediction::Values(values) => values
             .iter()
             .enumerate()
             .map(|(index, value)| (index.to_string(), value.to_string()))

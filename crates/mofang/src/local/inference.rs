@@ -31,7 +31,7 @@ impl Local {
             let package = self
                 .wait(self.platform.registry.load_package(&route))
                 .coded()?;
-            let predictor = Rc::new(Predictor::load(&package).coded()?);
+            let predictor = Rc::new(Predictor::load(&package, &self.platform.runtime).coded()?);
             self.predictors
                 .0
                 .borrow_mut()

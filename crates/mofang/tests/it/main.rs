@@ -5,6 +5,7 @@
 mod commands;
 mod help;
 mod import;
+mod onnx;
 mod predict;
 mod quickstart;
 mod server;

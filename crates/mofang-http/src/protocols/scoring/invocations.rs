@@ -155,7 +155,9 @@ fn model(
 fn scored(outcome: PredictOutcome, with_classes: bool) -> Scored {
     let classes = match outcome.prediction {
         Prediction::Classes(classes) => classes,
-        Prediction::Embedding(values) => return Scored::Embedding(values),
+        Prediction::Embedding(values) | Prediction::Values(values) => {
+            return Scored::Embedding(values);
+        }
         Prediction::Numbers(numbers) => {
             let first = numbers.first();
             return Scored::Number(first.map_or(f64::NAN, |number| number.value));

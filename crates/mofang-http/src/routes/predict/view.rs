@@ -20,7 +20,7 @@ pub struct PredictView {
     pub predictions: Vec<PredictionView>,
 }
 
-/// The answer to one input: classes, numbers or an embedding, as the model's task is; or an error.
+/// The answer to one input: classes, numbers, an embedding or values, as the model's task is; or an error.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct PredictionView {
     /// The most probable classes, most probable first.
@@ -32,6 +32,9 @@ pub struct PredictionView {
     /// The vector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedding: Option<Vec<f32>>,
+    /// The model's outputs as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<f32>>,
     /// Where the time went; absent when the input failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<TimingView>,
@@ -127,6 +130,7 @@ impl From<PredictOutcome> for PredictionView {
                 view.classes = Some(classes.collect());
             }
             Prediction::Embedding(values) => view.embedding = Some(values),
+            Prediction::Values(values) => view.values = Some(values),
             Prediction::Numbers(numbers) => {
                 let numbers = numbers.into_iter().map(|number| NumberView {
                     name: number.name,
@@ -160,5 +164,6 @@ impl PredictionView {
         classes
             .or(numbers)
             .or(self.embedding.map(Prediction::Embedding))
+            .or(self.values.map(Prediction::Values))
     }
 }
