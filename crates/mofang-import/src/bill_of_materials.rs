@@ -26,6 +26,13 @@ pub(crate) fn bill_of_materials(
         .skip(1)
         .map(ToString::to_string)
         .collect();
+    let (task, family) = if report.image_shape.is_some() {
+        ("image-classification", "convolutional neural network")
+    } else if report.classes.is_some() {
+        ("text-classification", "transformer")
+    } else {
+        ("embedding", "transformer")
+    };
     let mut original = json!({
         "type": "file",
         "bom-ref": "original",
@@ -43,8 +50,8 @@ pub(crate) fn bill_of_materials(
         "hashes": hashes(weights),
         "modelCard": {
             "modelParameters": {
-                "task": "image-classification",
-                "architectureFamily": "convolutional neural network",
+                "task": task,
+                "architectureFamily": family,
                 "modelArchitecture": spec.architecture.name,
                 "inputs": [{ "format": format!("{} {} [{}]", input.dtype, input.name, sizes.join(", ")) }],
                 "outputs": [{ "format": format!("f32 logits [{}]", spec.outputs) }],

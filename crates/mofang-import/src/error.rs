@@ -67,6 +67,12 @@ pub enum ImportError {
         /// What is wrong.
         reason: String,
     },
+    /// The weights are not those of the architecture that is named.
+    #[error("the weights do not fit the architecture: {report}")]
+    DoesNotFit {
+        /// What is missing, too much or of another shape.
+        report: String,
+    },
     /// A weight is NaN or infinite.
     #[error("the weight \"{name}\" has values that are not finite (NaN or infinity)")]
     NotFinite {
@@ -86,6 +92,7 @@ impl Coded for ImportError {
             | Self::UnsupportedLayer { .. }
             | Self::Missing { .. }
             | Self::InvalidOption { .. }
+            | Self::DoesNotFit { .. }
             | Self::NotFinite { .. } => ErrorCode::InvalidInput,
         }
     }

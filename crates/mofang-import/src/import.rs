@@ -50,6 +50,9 @@ pub struct Import {
 pub fn import(request: &ImportRequest<'_>) -> Result<Import, ImportError> {
     let options = request.options;
     options.check()?;
+    if let Some(tokenizer) = &options.tokenizer {
+        return crate::texts::import(request, tokenizer);
+    }
     let Source {
         format,
         place,
@@ -86,12 +89,7 @@ pub fn import(request: &ImportRequest<'_>) -> Result<Import, ImportError> {
     let labels = labels(options, spec.outputs, &mut warnings)?;
     let pipeline = pipeline(options, preset, image_shape, spec.outputs)?;
     pipeline.compile(&labels)?;
-    if options.license.is_none() {
-        warnings.push("no licence is named: say under which the weights may be used".to_owned());
-    }
-    if options.source.is_none() {
-        warnings.push("no source is named: say where the file comes from".to_owned());
-    }
+    provenance_warnings(options, &mut warnings);
 
     let weights = network.to_safetensors()?;
     let report = ImportReport {
@@ -100,8 +98,9 @@ pub fn import(request: &ImportRequest<'_>) -> Result<Import, ImportError> {
         source_size_bytes: request.bytes.len() as u64,
         place,
         architecture: spec.architecture.clone(),
-        image_shape,
-        classes: spec.outputs,
+        image_shape: Some(image_shape),
+        classes: Some(spec.outputs),
+        signature: ModelSignature::image_classifier(image_shape, spec.outputs),
         parameters: network.parameter_count(),
         warnings,
     };
@@ -115,7 +114,7 @@ pub fn import(request: &ImportRequest<'_>) -> Result<Import, ImportError> {
     let manifest = PackageManifest {
         format_version: MANIFEST_FORMAT_VERSION,
         task: options.task.unwrap_or(Task::ImageClassification),
-        signature: ModelSignature::image_classifier(image_shape, spec.outputs),
+        signature: report.signature.clone(),
         input: None,
         architecture: spec.architecture,
         // A pipeline is a list of plain values, which JSON always has a form for.
@@ -228,7 +227,7 @@ fn complete(
     })
 }
 
-fn check_finite(state: &StateDict) -> Result<(), ImportError> {
+pub(crate) fn check_finite(state: &StateDict) -> Result<(), ImportError> {
     for name in state.names() {
         let values = state.get(name).map(Tensor::data).unwrap_or_default();
         if values.iter().any(|value| !value.is_finite()) {
@@ -269,7 +268,17 @@ fn assumed_preset(preset: Preset) -> String {
     format!("the file does not tell how images are prepared: assumed is {said}")
 }
 
-fn labels(
+/// What nobody can tell from a file.
+pub(crate) fn provenance_warnings(options: &ImportOptions, warnings: &mut Vec<String>) {
+    if options.license.is_none() {
+        warnings.push("no licence is named: say under which the weights may be used".to_owned());
+    }
+    if options.source.is_none() {
+        warnings.push("no source is named: say where the file comes from".to_owned());
+    }
+}
+
+pub(crate) fn labels(
     options: &ImportOptions,
     classes: usize,
     warnings: &mut Vec<String>,

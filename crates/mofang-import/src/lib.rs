@@ -11,6 +11,9 @@
 //! of a network that is known; or the import fails and says what to do. Loading then proves it: a
 //! weight that is missing, unexpected or of another shape is an error.
 //!
+//! A model of texts comes with its tokenizer, in the options; its architecture has to be named with its
+//! configuration, which may be the `config.json` that transformers writes.
+//!
 //! Files come from strangers. They are read as data by `mofang-pytorch` and by the safetensors reader
 //! of `mofang-nn`; nothing in them is executed.
 
@@ -22,6 +25,7 @@ mod options;
 mod preprocessing;
 mod report;
 mod source;
+mod texts;
 
 pub use bill_of_materials::BILL_OF_MATERIALS_FILE;
 pub use error::ImportError;

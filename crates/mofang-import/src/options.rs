@@ -13,7 +13,8 @@ const IMAGE_SIDE_MAX: usize = 2048;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ImportOptions {
-    /// What the model does; image classification is the one thing so far.
+    /// What the model does: image classification, or with a tokenizer an embedding or the classification
+    /// of texts.
     pub task: Option<Task>,
     /// The name of the architecture.
     pub architecture: Option<String>,
@@ -23,6 +24,10 @@ pub struct ImportOptions {
     pub image_shape: Option<[usize; 3]>,
     /// The number of classes.
     pub classes: Option<usize>,
+    /// The `tokenizer.json` of a model of texts, as text.
+    pub tokenizer: Option<String>,
+    /// Most tokens of a text; as many as the architecture has positions for when absent.
+    pub length_max: Option<usize>,
     /// How images are prepared.
     pub preset: Option<Preset>,
     /// What is taken from each channel, in place of the preset's.
@@ -78,6 +83,12 @@ impl ImportOptions {
                 "architecture_config",
                 "the architecture that it configures is not named",
             );
+        }
+        if self.length_max.is_some() && self.tokenizer.is_none() {
+            return invalid("length_max", "texts need a tokenizer");
+        }
+        if self.image_shape.is_some() && self.tokenizer.is_some() {
+            return invalid("image_shape", "a model of texts takes no images");
         }
         if let Some(shape) = self.image_shape
             && shape

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mofang_types::{ArchitectureSpec, ArtifactDigest};
+use mofang_types::{ArchitectureSpec, ArtifactDigest, ModelSignature};
 use serde::{Deserialize, Serialize};
 
 /// The format of a file.
@@ -40,10 +40,12 @@ pub struct ImportReport {
     pub place: String,
     /// The architecture, found or named.
     pub architecture: ArchitectureSpec,
-    /// `[channels, height, width]` of an image.
-    pub image_shape: [usize; 3],
-    /// The number of classes.
-    pub classes: usize,
+    /// `[channels, height, width]` of an image, where the model takes images.
+    pub image_shape: Option<[usize; 3]>,
+    /// The number of classes, where the model tells them apart.
+    pub classes: Option<usize>,
+    /// The inputs and outputs.
+    pub signature: ModelSignature,
     /// The number of trainable values.
     pub parameters: usize,
     /// What was assumed and what is missing, for people.

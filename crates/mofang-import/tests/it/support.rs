@@ -42,7 +42,11 @@ pub(crate) fn logits(import: &Import) -> Vec<f32> {
         files: import.files.clone(),
     };
     let predictor = Predictor::load(&package).unwrap();
-    let shape = [&[1], import.report.image_shape.as_slice()].concat();
+    let shape = [
+        &[1],
+        import.report.image_shape.unwrap_or_default().as_slice(),
+    ]
+    .concat();
     let values = (0..shape.iter().product::<usize>())
         .map(|index| (0.01 * index as f64).sin() as f32)
         .collect();

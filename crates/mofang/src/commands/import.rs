@@ -42,6 +42,12 @@ pub(crate) struct ImportArgs {
     /// What the model does, such as image-classification
     #[arg(long, value_name = "TASK")]
     task: Option<Task>,
+    /// The tokenizer.json of a model of texts
+    #[arg(long, value_name = "FILE", requires = "architecture")]
+    tokenizer: Option<PathBuf>,
+    /// The most tokens of a text
+    #[arg(long, value_name = "N", requires = "tokenizer")]
+    length_max: Option<usize>,
     /// How images are prepared
     #[arg(long, value_parser = Preset::ALL.map(|(name, _)| name))]
     preset: Option<String>,
@@ -114,11 +120,13 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<()> {
     context.output.record(&imported, || {
         let version = &imported.version;
         let name = format!("{}@{}", version.model, version.version);
-        let shape = imported.report.image_shape.map(|size| size.to_string());
+        let trial = match imported.report.image_shape {
+            Some(shape) => format!("--random {}", shape.map(|size| size.to_string()).join("x")),
+            None => "--text \"a text\"".to_owned(),
+        };
         format!(
-            "{}imported as {name}; try `mofang predict {name} --random {}`\n",
+            "{}imported as {name}; try `mofang predict {name} {trial}`\n",
             text::import_report(&imported.report),
-            shape.join("x")
         )
     })
 }
@@ -140,6 +148,8 @@ fn options(args: &ImportArgs) -> anyhow::Result<ImportOptions> {
             .transpose()?,
         image_shape: args.image_shape.as_ref().map(Shape::image).transpose()?,
         classes: args.classes,
+        tokenizer: args.tokenizer.as_deref().map(tokenizer).transpose()?,
+        length_max: args.length_max,
         preset: Preset::ALL
             .into_iter()
             .find(|(name, _)| Some(*name) == args.preset.as_deref())
@@ -172,6 +182,14 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
         return Err(Failure::new(ErrorCode::PayloadTooLarge, message).into());
     }
     Ok(fs::read(path).map_err(unreadable)?)
+}
+
+/// The text of a tokenizer's file.
+fn tokenizer(path: &Path) -> anyhow::Result<String> {
+    let bytes = read(path).with_context(|| format!("the tokenizer {}", path.display()))?;
+    String::from_utf8(bytes).map_err(|_| {
+        Failure::bad_input(format!("the tokenizer {} is not UTF-8", path.display())).into()
+    })
 }
 
 /// A configuration written on the line, or in a file.

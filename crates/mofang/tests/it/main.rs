@@ -9,4 +9,5 @@ mod predict;
 mod quickstart;
 mod server;
 mod support;
+mod texts;
 mod train;

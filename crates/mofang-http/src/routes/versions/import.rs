@@ -32,7 +32,8 @@ pub(crate) struct ImportForm {
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// What the file does not tell, as JSON: `architecture`, `architecture_config`, `image_shape`,
-    /// `classes`, `preset` (`imagenet`, `inception` or `plain`), `mean`, `std`, `labels`, `license`,
+    /// `classes`, `tokenizer` (the text of a tokenizer.json), `length_max`, `preset` (`imagenet`,
+    /// `inception` or `plain`), `mean`, `std`, `labels`, `license`,
     /// `source`, `description`.
     #[schema(example = "{\"preset\": \"imagenet\", \"license\": \"BSD-3-Clause\"}")]
     options: Option<String>,
