@@ -66,7 +66,20 @@ impl Predictor {
     /// When the example cannot be read, has another shape than the model takes, or a value is not
     /// finite.
     pub fn prepare(&self, example: &RawExample) -> Result<Tensor, RuntimeError> {
-        let tensor = self.pipeline.prepare(example)?;
+        self.prepare_noting(example, &mut Vec::new())
+    }
+
+    /// As [`Self::prepare`], with what whoever asks should know about the example put into `warnings`,
+    /// such as that the end of a text was cut off.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn prepare_noting(
+        &self,
+        example: &RawExample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Tensor, RuntimeError> {
+        let tensor = self.pipeline.prepare_noting(example, warnings)?;
         self.check_shape(&tensor)?;
         Ok(tensor)
     }
@@ -125,7 +138,20 @@ impl Predictor {
         example: &RawExample,
         top_k: Option<usize>,
     ) -> Result<Prediction, RuntimeError> {
-        let input = self.prepare(example)?;
+        self.predict_noting(example, top_k, &mut Vec::new())
+    }
+
+    /// As [`Self::predict`], with warnings as in [`Self::prepare_noting`].
+    ///
+    /// # Errors
+    /// As [`Self::predict`].
+    pub fn predict_noting(
+        &self,
+        example: &RawExample,
+        top_k: Option<usize>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Prediction, RuntimeError> {
+        let input = self.prepare_noting(example, warnings)?;
         let mut shape = vec![1];
         shape.extend_from_slice(input.shape());
         // One example is a batch of one: the same values under a longer shape.

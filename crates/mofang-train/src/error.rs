@@ -70,6 +70,24 @@ pub enum TrainError {
         /// Its digest at the start.
         then: ArtifactDigest,
     },
+    /// A file of the pipeline, such as a tokenizer, is not the one that the run was started with.
+    #[error(
+        "the pipeline's {file} has changed since the run was started (digest {now}, then {then}); start a new run"
+    )]
+    PipelineChanged {
+        /// The file.
+        file: String,
+        /// Its digest now.
+        now: ArtifactDigest,
+        /// Its digest at the start.
+        then: ArtifactDigest,
+    },
+    /// There is nothing to tell apart.
+    #[error(
+        "the train split of \"{0}\" has examples of one class alone, so there is nothing to tell apart; \
+         look at its labels with `mofang datasets show`"
+    )]
+    OneClass(String),
     /// A fresh run in a folder that has a run.
     #[error("{0} has checkpoints of a run; resume it or take another folder")]
     NotEmpty(PathBuf),
@@ -129,6 +147,7 @@ impl Coded for TrainError {
             | Self::NoBatch(_) => ErrorCode::InvalidInput,
             Self::WrongRecipe { .. }
             | Self::DatasetChanged { .. }
+            | Self::PipelineChanged { .. }
             | Self::NotEmpty(_)
             | Self::CheckpointDoesNotFit { .. } => ErrorCode::Conflict,
         }

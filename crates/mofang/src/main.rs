@@ -20,6 +20,7 @@ mod server;
 mod shape;
 mod signals;
 mod text;
+mod text_lines;
 mod time_text;
 mod training;
 

@@ -18,3 +18,4 @@ mod open_inference_framing;
 mod predict;
 mod scoring;
 mod server;
+mod texts;

@@ -21,6 +21,9 @@ pub struct TrainSection {
     /// Whether a last batch of an epoch that is not full is left out.
     #[serde(default)]
     pub drop_last: bool,
+    /// Whether examples of about the same length make a batch, so that little of it is filled up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub group_by_length: bool,
     /// How parameters follow their gradients.
     pub optimizer: OptimizerSpec,
     /// Parameters that stay as they are, by the beginnings of their names: `encoder.layer.0`.

@@ -163,7 +163,7 @@ fn write_mistakes(out: &mut String, mistakes: &[Mistake], has_pictures: bool) ->
         writeln!(
             out,
             "| {} | {} | {} | {:.4} |",
-            cell(&mistake.id),
+            example_cell(mistake),
             cell(&mistake.label),
             cell(&mistake.predicted),
             mistake.probability
@@ -249,7 +249,19 @@ fn write_data(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
     writeln!(out, "\nCleaning removed: {}.\n", removed.join(", "))
 }
 
+/// Where an example stands, and what it says where it is a text.
+fn example_cell(mistake: &Mistake) -> String {
+    let id = cell(&mistake.id);
+    match &mistake.excerpt {
+        Some(excerpt) => format!("{id}: {}", cell(excerpt)),
+        None => id,
+    }
+}
+
 /// Text that cannot break out of a table's cell.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+    text.replace('\\', "\\\\")
+        .replace('|', "\\|")
+        .replace('<', "&lt;")
+        .replace(['\n', '\r'], " ")
 }

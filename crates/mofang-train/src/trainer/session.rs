@@ -1,6 +1,6 @@
 //! A run at work: the loop, its state and its files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use mofang_data::{
     SplitName,
 };
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
-use mofang_types::{Clock, Tensor};
+use mofang_types::{ArtifactDigest, Clock, Tensor};
 
 use super::step::{self, StepInput, StepResult};
 use super::{
@@ -79,11 +79,15 @@ impl<'a> Session<'a> {
             run_dir,
             resume,
             initial_weights,
+            pipeline_files,
             clock,
             stop,
             observer,
         } = request;
-        let fitted = recipe.pipeline.fit(dataset.split(SplitName::Train)?)?;
+        check_classes(&recipe, &dataset)?;
+        let fitted = recipe
+            .pipeline
+            .fit_with(dataset.split(SplitName::Train)?, &pipeline_files)?;
         let pipeline = fitted
             .pipeline
             .compile_with(&dataset.labels, &fitted.files)?;
@@ -115,11 +119,11 @@ impl<'a> Session<'a> {
         let mut network = Network::new(&spec, recipe.train.seed, &cpu_device().autodiff())?;
         let resumed_step = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
         let (state, optimizer_state) = if let Some(checkpoint) = checkpoint {
-            check_same_run(&recipe, &dataset, &run_dir, &checkpoint.state)?;
+            check_same_run(&recipe, &dataset, &fitted, &run_dir, &checkpoint.state)?;
             network = restore(network, &checkpoint)?;
             (checkpoint.state, checkpoint.optimizer)
         } else {
-            let mut state = first_state(&recipe, &dataset);
+            let mut state = first_state(&recipe, &dataset, &fitted);
             network = begin_with(network, &recipe, initial_weights.as_ref(), observer)?;
             state.parent = initial_weights.and_then(|weights| weights.parent);
             (state, OptimizerState::default())
@@ -399,7 +403,7 @@ impl<'a> Session<'a> {
             pipeline: &self.pipeline,
             state: &self.state,
             parameters: self.network.parameter_count(),
-            weights_digest: mofang_types::ArtifactDigest::of(weights),
+            weights_digest: ArtifactDigest::of(weights),
             created_unix_ms: self.clock.now_unix_ms(),
             losses: read_losses(&self.run_dir)?,
         })
@@ -463,6 +467,7 @@ fn loaders(
             augmentations: recipe.augmentations.clone(),
             threads: recipe.train.loader_threads,
             drop_last: recipe.train.drop_last,
+            group_by_length: recipe.train.group_by_length,
             ..LoaderSettings::default()
         },
     )?;
@@ -502,7 +507,7 @@ pub(super) fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Arc<[f
     }
 }
 
-fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
+fn first_state(recipe: &Recipe, dataset: &Dataset, fitted: &FittedPipeline) -> RunState {
     let digests = dataset.splits.iter();
     RunState {
         format_version: STATE_FORMAT_VERSION,
@@ -510,6 +515,7 @@ fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
         split_digests: digests
             .map(|(name, split)| (name.to_string(), split.digest()))
             .collect(),
+        pipeline_digests: digests_of(fitted),
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
         compute_threads: rayon::current_num_threads(),
         seed: recipe.train.seed,
@@ -526,10 +532,44 @@ fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
     }
 }
 
+/// The digest of each file that the pipeline names.
+fn digests_of(fitted: &FittedPipeline) -> BTreeMap<String, ArtifactDigest> {
+    let files = fitted.files.iter();
+    files
+        .map(|(path, bytes)| (path.clone(), ArtifactDigest::of(bytes)))
+        .collect()
+}
+
+/// Refuses to learn classes where there is one alone, and warns of those that no training example has.
+fn check_classes(recipe: &Recipe, dataset: &Dataset) -> Result<(), TrainError> {
+    if !recipe.model.task.is_classification() {
+        return Ok(());
+    }
+    let examples = dataset.split(SplitName::Train)?.examples();
+    let seen: BTreeSet<usize> = examples.iter().filter_map(|e| e.target.class()).collect();
+    if seen.len() < 2 {
+        return Err(TrainError::OneClass(dataset.name.clone()));
+    }
+    let unseen = dataset.labels.iter().enumerate();
+    let unseen: Vec<&str> = unseen
+        .filter(|(class, _)| !seen.contains(class))
+        .map(|(_, label)| label.as_str())
+        .collect();
+    if !unseen.is_empty() {
+        tracing::warn!(
+            dataset.name,
+            "no training example has the label {}; the model cannot learn it",
+            unseen.join(", ")
+        );
+    }
+    Ok(())
+}
+
 /// Refuses to go on with a run of another recipe or other data, and warns of what may round otherwise.
 fn check_same_run(
     recipe: &Recipe,
     dataset: &Dataset,
+    fitted: &FittedPipeline,
     run_dir: &std::path::Path,
     state: &RunState,
 ) -> Result<(), TrainError> {
@@ -546,6 +586,18 @@ fn check_same_run(
                 return Err(TrainError::DatasetChanged {
                     split: name.to_string(),
                     now: split.digest(),
+                    then: *then,
+                });
+            }
+            Some(_) | None => {}
+        }
+    }
+    for (file, now) in digests_of(fitted) {
+        match state.pipeline_digests.get(&file) {
+            Some(then) if *then != now => {
+                return Err(TrainError::PipelineChanged {
+                    file,
+                    now,
                     then: *then,
                 });
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mofang_data::{Catalogue, DatasetStore};
+use mofang_data::{Catalogue, DatasetStore, PipelineFiles};
 use mofang_train::{NoObserver, Recipe, Resume, TrainOutcome, TrainRequest, train};
 use mofang_types::SystemClock;
 use mofang_types::testing::reference_data;
@@ -28,6 +28,7 @@ fn run(recipe: Recipe, datasets: PathBuf) -> TrainOutcome {
         run_dir: folder.path().to_owned(),
         resume: Resume::Fresh,
         initial_weights: None,
+        pipeline_files: PipelineFiles::new(),
         clock: Arc::new(SystemClock::new()),
         stop: Arc::new(AtomicBool::new(false)),
         observer: &mut NoObserver,

@@ -10,4 +10,5 @@ mod predict;
 mod quickstart;
 mod server;
 mod support;
+mod texts;
 mod train;

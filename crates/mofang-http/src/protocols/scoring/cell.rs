@@ -1,4 +1,4 @@
-//! One value of a scoring request: a number, a tensor in nested lists, or an image in base64.
+//! One value of a scoring request: a number, a tensor in nested lists, a text, or an image in base64.
 
 use std::fmt;
 
@@ -19,18 +19,30 @@ pub(super) enum Cell {
     Number(f32),
     /// Lists of numbers.
     Tensor(Nested),
-    /// A file in base64, as pandas and TensorFlow Serving write bytes.
+    /// A text; for a model of anything but texts a file in base64, as pandas writes bytes.
+    Text(String),
+    /// A file in base64, as TensorFlow Serving writes bytes.
     Bytes(String),
 }
 
+/// What the model of a request takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken<'a> {
+    /// The name of its input.
+    pub(super) name: &'a str,
+    /// The shape of an example, where it is fixed.
+    pub(super) example_shape: Option<&'a [usize]>,
+    /// Whether it takes texts, so that a string is one.
+    pub(super) is_text: bool,
+}
+
 impl Cell {
-    /// The cell as one example of a model whose inputs have `example_shape`.
-    pub(super) fn into_example(
-        self,
-        example_shape: Option<&[usize]>,
-    ) -> Result<RawExample, ApiError> {
+    /// The cell as one example of a model.
+    pub(super) fn into_example(self, taken: Taken<'_>) -> Result<RawExample, ApiError> {
+        let example_shape = taken.example_shape;
         match self {
-            Self::Bytes(text) => {
+            Self::Text(text) if taken.is_text => Ok(RawExample::Text(text)),
+            Self::Bytes(text) | Self::Text(text) => {
                 let bytes = STANDARD
                     .decode(text.trim())
                     .map_err(|_| ApiError::invalid("a text is not the base64 of an image file"))?;
@@ -71,7 +83,7 @@ impl<'de> Visitor<'de> for CellVisitor {
     type Value = Cell;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, lists of numbers, or an image in base64")
+        f.write_str("a number, lists of numbers, a text, or an image in base64")
     }
 
     #[expect(
@@ -93,11 +105,11 @@ impl<'de> Visitor<'de> for CellVisitor {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Cell, E> {
-        Ok(Cell::Bytes(text.to_owned()))
+        Ok(Cell::Text(text.to_owned()))
     }
 
     fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Cell, E> {
-        Ok(Cell::Bytes(text))
+        Ok(Cell::Text(text))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Cell, A::Error> {
@@ -132,7 +144,7 @@ mod tests {
         let cell = |text: &str| serde_json::from_str::<Cell>(text).unwrap();
         assert_eq!(cell("2"), Cell::Number(2.0));
         assert_eq!(cell("-0.5"), Cell::Number(-0.5));
-        assert_eq!(cell("\"aGk=\""), Cell::Bytes("aGk=".to_owned()));
+        assert_eq!(cell("\"aGk=\""), Cell::Text("aGk=".to_owned()));
         assert_eq!(cell("{\"b64\": \"aGk=\"}"), Cell::Bytes("aGk=".to_owned()));
         let Cell::Tensor(nested) = cell("[[1, 2], [3, 4]]") else {
             panic!("lists are a tensor")
@@ -163,7 +175,14 @@ mod tests {
         assert_eq!(shape_of(vec![4], 4), [1, 2, 2]);
         assert_eq!(shape_of(vec![3], 3), [3]);
         assert_eq!(shape_of(vec![2, 2], 4), [2, 2]);
-        let broken = Cell::Bytes("%%%".to_owned()).into_example(None);
+        let taken = |is_text| Taken {
+            name: "input",
+            example_shape: None,
+            is_text,
+        };
+        let broken = Cell::Text("%%%".to_owned()).into_example(taken(false));
         assert!(broken.unwrap_err().detail.contains("base64"));
+        let text = Cell::Text("%%%".to_owned()).into_example(taken(true));
+        assert_eq!(text.unwrap(), RawExample::Text("%%%".to_owned()));
     }
 }

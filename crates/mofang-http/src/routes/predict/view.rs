@@ -35,6 +35,10 @@ pub struct PredictionView {
     /// The model's outputs as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<f32>>,
+    /// What whoever asks should know, such as that the end of a text was not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["the text has 300 tokens; only the first 128 were read"]))]
+    pub warnings: Vec<String>,
     /// Where the time went; absent when the input failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<TimingView>,
@@ -114,6 +118,7 @@ impl PredictView {
 impl From<PredictOutcome> for PredictionView {
     fn from(outcome: PredictOutcome) -> Self {
         let mut view = Self {
+            warnings: outcome.warnings,
             timing: Some(TimingView {
                 queue_ms: outcome.queue_ms,
                 infer_ms: outcome.infer_ms,
