@@ -82,12 +82,6 @@ pub enum TrainError {
         /// Its digest at the start.
         then: ArtifactDigest,
     },
-    /// There is nothing to tell apart.
-    #[error(
-        "the train split of \"{0}\" has examples of one class alone, so there is nothing to tell apart; \
-         look at its labels with `mofang datasets show`"
-    )]
-    OneClass(String),
     /// A fresh run in a folder that has a run.
     #[error("{0} has checkpoints of a run; resume it or take another folder")]
     NotEmpty(PathBuf),
@@ -111,7 +105,10 @@ pub enum TrainError {
     #[error("in [pipeline]: numbers may be missing, which \"{0}\" cannot take; add `impute`")]
     MissingNumbers(String),
     /// Every training example is of one class.
-    #[error("every training example of \"{dataset}\" is of the class \"{label}\"; there is nothing to tell apart")]
+    #[error(
+        "every training example of \"{dataset}\" is of the class \"{label}\", so there is nothing to tell apart; \
+         look at its labels with `mofang datasets show`"
+    )]
     OneClass {
         /// The dataset.
         dataset: String,

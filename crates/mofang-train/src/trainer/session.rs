@@ -494,13 +494,6 @@ pub(super) fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Arc<[f
             *count += 1;
         }
     }
-    let mut present = counts.iter().zip(&dataset.labels).filter(|(count, _)| **count > 0);
-    if let (Some((_, label)), None) = (present.next(), present.next()) {
-        return Err(TrainError::OneClass {
-            dataset: dataset.name.clone(),
-            label: label.clone(),
-        });
-    }
     match &recipe.train.class_weights {
         Some(weights) => Ok(weights.of(&dataset.labels, &counts)?.into()),
         None => Ok(Arc::new([])),
@@ -548,7 +541,11 @@ fn check_classes(recipe: &Recipe, dataset: &Dataset) -> Result<(), TrainError> {
     let examples = dataset.split(SplitName::Train)?.examples();
     let seen: BTreeSet<usize> = examples.iter().filter_map(|e| e.target.class()).collect();
     if seen.len() < 2 {
-        return Err(TrainError::OneClass(dataset.name.clone()));
+        let label = seen.first().and_then(|class| dataset.labels.get(*class));
+        return Err(TrainError::OneClass {
+            dataset: dataset.name.clone(),
+            label: label.cloned().unwrap_or_default(),
+        });
     }
     let unseen = dataset.labels.iter().enumerate();
     let unseen: Vec<&str> = unseen
