@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
 use crate::sequence::{Recurrent, TextCnn};
-use crate::transformer::{Bert, Gpt2, Llama};
+use crate::transformer::{Bert, Gpt2, Llama, Vit};
 use crate::{Network, NetworkSpec, NnError, WeightShapes};
 
 /// One option of an architecture's configuration, for help texts and schemas.
@@ -71,6 +71,7 @@ pub fn all() -> &'static [&'static dyn Architecture] {
         &SimpleCnn,
         &Squeezenet,
         &TextCnn,
+        &Vit,
     ]
 }
 

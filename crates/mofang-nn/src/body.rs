@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::sequence::{RecurrentBody, TextCnnBody};
-use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody};
+use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody, VitBody};
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
 #[expect(
@@ -27,6 +27,8 @@ pub(crate) enum Body {
     Recurrent(RecurrentBody),
     /// Convolutions over tokens.
     TextCnn(TextCnnBody),
+    /// A Transformer encoder of the patches of an image.
+    Vit(VitBody),
 }
 
 impl Body {
@@ -39,6 +41,7 @@ impl Body {
             Self::Llama(body) => body.forward(&input.into_tokens(), pass),
             Self::Recurrent(body) => body.forward(input, pass),
             Self::TextCnn(body) => body.forward(input.into_tokens(), pass),
+            Self::Vit(body) => body.forward(input.into_images(), pass),
         }
     }
 
@@ -47,7 +50,11 @@ impl Body {
         match self {
             Self::Gpt2(body) => Some(body),
             Self::Llama(body) => Some(body),
-            Self::Bert(_) | Self::Layers(_) | Self::Recurrent(_) | Self::TextCnn(_) => None,
+            Self::Bert(_)
+            | Self::Layers(_)
+            | Self::Recurrent(_)
+            | Self::TextCnn(_)
+            | Self::Vit(_) => None,
         }
     }
 
@@ -59,7 +66,8 @@ impl Body {
             | Self::Gpt2(_)
             | Self::Llama(_)
             | Self::Recurrent(_)
-            | Self::TextCnn(_) => {}
+            | Self::TextCnn(_)
+            | Self::Vit(_) => {}
         }
     }
 }
