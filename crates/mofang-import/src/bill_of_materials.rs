@@ -79,7 +79,7 @@ pub(crate) fn bill_of_materials(
 /// What kind of network an architecture is.
 fn family(architecture: &str) -> &'static str {
     match architecture {
-        "bert" => "transformer",
+        "bert" | "gpt2" | "llama" | "vit" => "transformer",
         "recurrent" => "recurrent neural network",
         _ => "convolutional neural network",
     }
