@@ -241,7 +241,7 @@ impl<'a> Session<'a> {
                 loss,
                 gradient_norm,
             } => {
-                self.network = network;
+                std::mem::replace(&mut self.network, network).recycle();
                 (loss, gradient_norm)
             }
             StepResult::NotFinite(what) => return Err(self.diverged(self.state.step + 1, what)),
