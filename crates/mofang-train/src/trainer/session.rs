@@ -13,7 +13,7 @@ use mofang_data::{
     SplitName,
 };
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
-use mofang_types::{ArtifactDigest, Clock, Tensor};
+use mofang_types::{ArtifactDigest, Clock, Tensor, WEIGHTS_FILE};
 
 use super::step::{self, StepInput, StepResult};
 use super::{
@@ -430,6 +430,7 @@ impl<'a> Session<'a> {
             run_id: id_of(&self.run_dir),
             status,
             weights,
+            weights_file: WEIGHTS_FILE,
             evaluation,
             gate,
             report,
@@ -500,7 +501,11 @@ pub(super) fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Arc<[f
     }
 }
 
-fn first_state(recipe: &Recipe, dataset: &Dataset, fitted: &FittedPipeline) -> RunState {
+pub(super) fn first_state(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    fitted: &FittedPipeline,
+) -> RunState {
     let digests = dataset.splits.iter();
     RunState {
         format_version: STATE_FORMAT_VERSION,
@@ -669,7 +674,7 @@ pub(super) fn restore(network: Network, checkpoint: &Checkpoint) -> Result<Netwo
     Ok(restored)
 }
 
-fn id_of(run_dir: &std::path::Path) -> String {
+pub(super) fn id_of(run_dir: &std::path::Path) -> String {
     run_dir
         .file_name()
         .unwrap_or_default()
@@ -677,6 +682,6 @@ fn id_of(run_dir: &std::path::Path) -> String {
         .into_owned()
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
