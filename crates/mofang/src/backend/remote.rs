@@ -264,9 +264,15 @@ fn version_path(reference: &ModelReference) -> String {
 }
 
 /// The media type by the first bytes; the server looks for itself anyway.
-pub(crate) fn media_type(image: &[u8]) -> &'static str {
-    if image.starts_with(&[0xff, 0xd8, 0xff]) {
+pub(crate) fn media_type(file: &[u8]) -> &'static str {
+    if file.starts_with(&[0xff, 0xd8, 0xff]) {
         "image/jpeg"
+    } else if file.starts_with(b"RIFF") {
+        "audio/wav"
+    } else if file.starts_with(b"fLaC") {
+        "audio/flac"
+    } else if file.starts_with(b"ID3") || file.starts_with(&[0xff]) {
+        "audio/mpeg"
     } else {
         "image/png"
     }
@@ -364,7 +370,7 @@ impl Inference for Remote {
             .unwrap_or_default();
         let path = format!("/v1/models/{reference}/predict{query}");
         let body = match example {
-            RawExample::Encoded(image) => Body::Bytes(media_type(&image).into(), image),
+            RawExample::Encoded(file) => Body::Bytes(media_type(&file).into(), file),
             RawExample::Pixels(pixels) => Body::Bytes("image/png".into(), pixels.to_png().coded()?),
             RawExample::Row(row) => Body::Json(json!({ "row": row.to_json() })),
             RawExample::Tensor(tensor) => {

@@ -7,6 +7,7 @@ mod help;
 mod import;
 mod predict;
 mod quickstart;
+mod recordings;
 mod server;
 mod support;
 mod train;

@@ -1,4 +1,4 @@
-//! One value of a scoring request: a number, a tensor in nested lists, or an image in base64.
+//! One value of a scoring request: a number, a tensor in nested lists, or a file in base64.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ impl Cell {
             Self::Bytes(text) => {
                 let bytes = STANDARD
                     .decode(text.trim())
-                    .map_err(|_| ApiError::invalid("a text is not the base64 of an image file"))?;
+                    .map_err(|_| ApiError::invalid("a text is not the base64 of a file"))?;
                 Ok(RawExample::Encoded(bytes))
             }
             Self::Tensor(nested) => tensor(nested.shape, nested.values, example_shape),

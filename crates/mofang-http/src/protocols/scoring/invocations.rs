@@ -70,8 +70,8 @@ struct ScoredClass {
         ("X-Request-Timeout-Ms" = Option<u64>, Header, description = "how long the answer may take, from the arrival of the request; waiting counts"),
     ),
     request_body(
-        description = "one of MLflow's forms as JSON, or an image",
-        content((Scoring = "application/json"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "application/x-image")),
+        description = "one of MLflow's forms as JSON, an image, or a recording",
+        content((Scoring = "application/json"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "application/x-image"), (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/flac"), (Vec<u8> = "audio/mpeg")),
     ),
     responses((status = 200, description = "a prediction for each example", body = Predictions)),
 )]
@@ -95,14 +95,23 @@ pub(crate) async fn invocations(
             let shape = input.and_then(TensorSpec::example_shape);
             parse_json::<Scoring>(&body)?.into_asked(name, shape.as_deref())?
         }
-        Some("image/png" | "image/jpeg" | "image/bmp" | "application/x-image") => Asked {
+        Some(
+            "image/png"
+            | "image/jpeg"
+            | "image/bmp"
+            | "application/x-image"
+            | "audio/wav"
+            | "audio/flac"
+            | "audio/mpeg",
+        ) => Asked {
             examples: vec![mofang_data::RawExample::Encoded(body.to_vec())],
             top_k: None,
         },
         _ => {
             return Err(ApiError::new(
                 mofang_types::ErrorCode::UnsupportedMediaType,
-                "the body has to be application/json, image/png, image/jpeg, image/bmp or application/x-image",
+                "the body has to be application/json, image/png, image/jpeg, image/bmp, application/x-image, \
+                 audio/wav, audio/flac or audio/mpeg",
             ));
         }
     };
