@@ -158,7 +158,7 @@ impl Recipe {
         pipeline.input().ok_or_else(|| {
             RecipeError::invalid(
                 "pipeline",
-                "it does not fix the shape of an image; add `convert` and `resize`",
+                "it does not fix the shape of an example; images need `convert` and `resize`, recordings `pad_or_trim`",
             )
         })
     }

@@ -1,4 +1,4 @@
-//! One value of a scoring request: a number, a tensor in nested lists, a text, or an image in base64.
+//! One value of a scoring request: a number, a tensor in nested lists, a text, or a file in base64.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ impl Cell {
             Self::Bytes(text) | Self::Text(text) => {
                 let bytes = STANDARD
                     .decode(text.trim())
-                    .map_err(|_| ApiError::invalid("a text is not the base64 of an image file"))?;
+                    .map_err(|_| ApiError::invalid("a text is not the base64 of a file"))?;
                 Ok(RawExample::Encoded(bytes))
             }
             Self::Tensor(nested) => tensor(nested.shape, nested.values, example_shape),
@@ -210,9 +210,9 @@ mod tests {
             example_shape: None,
             domain,
         };
-        let broken = Cell::Text("%%%".to_owned()).into_example(taken(false));
+        let broken = Cell::Text("%%%".to_owned()).into_example(taken(Domain::Image));
         assert!(broken.unwrap_err().detail.contains("base64"));
-        let text = Cell::Text("%%%".to_owned()).into_example(taken(true));
+        let text = Cell::Text("%%%".to_owned()).into_example(taken(Domain::Text));
         assert_eq!(text.unwrap(), RawExample::Text("%%%".to_owned()));
     }
 }

@@ -72,8 +72,8 @@ struct ScoredClass {
         ("X-Request-Timeout-Ms" = Option<u64>, Header, description = "how long the answer may take, from the arrival of the request; waiting counts"),
     ),
     request_body(
-        description = "one of MLflow's forms as JSON, rows as CSV with a line of names, a text, or an image",
-        content((Scoring = "application/json"), (String = "text/csv"), (String = "text/plain"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "application/x-image")),
+        description = "one of MLflow's forms as JSON, rows as CSV with a line of names, a text, an image, or a recording",
+        content((Scoring = "application/json"), (String = "text/csv"), (String = "text/plain"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "application/x-image"), (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/flac"), (Vec<u8> = "audio/mpeg")),
     ),
     responses((status = 200, description = "a prediction for each example", body = Predictions)),
 )]
@@ -115,16 +115,18 @@ pub(crate) async fn invocations(
                 .collect::<Result<_, ApiError>>()?,
             top_k: None,
         },
-        Some("image/png" | "image/jpeg" | "image/bmp" | "application/x-image" | "text/plain") => {
-            Asked {
-                examples: vec![RawExample::Encoded(body.to_vec())],
-                top_k: None,
-            }
-        }
+        Some(
+            "image/png" | "image/jpeg" | "image/bmp" | "application/x-image" | "audio/wav"
+            | "audio/flac" | "audio/mpeg" | "text/plain",
+        ) => Asked {
+            examples: vec![RawExample::Encoded(body.to_vec())],
+            top_k: None,
+        },
         _ => {
             return Err(ApiError::new(
                 mofang_types::ErrorCode::UnsupportedMediaType,
-                "the body has to be application/json, text/csv, text/plain, image/png, image/jpeg, image/bmp or application/x-image",
+                "the body has to be application/json, text/csv, text/plain, image/png, image/jpeg, image/bmp, \
+                 application/x-image, audio/wav, audio/flac or audio/mpeg",
             ));
         }
     };
