@@ -406,6 +406,8 @@ mod tests {
             image_size: None,
             text_length: Some(TextLength { min: 3, max: 90 }),
             near_duplicate_similarity: 0.9,
+            recordings: false,
+            repetitions: None,
         };
         let mut report = CleaningReport::default();
         let cleaned = clean(splits(), expected, &mut report);

@@ -51,6 +51,12 @@ def case(name, seed, examples, classes, digits):
     ]:
         for average in ["macro", "micro", "weighted"]:
             values[f"{score}_{average}"] = function(labels, predicted, average=average, zero_division=0)
+    values["matthews_correlation"] = metrics.matthews_corrcoef(labels, predicted)
+    if classes == 2:
+        values["pr_auc"] = metrics.average_precision_score(labels, probabilities[:, 1])
+    else:
+        one_hot = np.eye(classes)[labels]
+        values["pr_auc"] = metrics.average_precision_score(one_hot, probabilities, average="macro")
     if classes == 2:
         values["roc_auc"] = metrics.roc_auc_score(labels, probabilities[:, 1])
     else:
@@ -71,14 +77,33 @@ def case(name, seed, examples, classes, digits):
     }
 
 
+def number_case(name, seed, examples, scale):
+    random = np.random.default_rng(seed)
+    truth = np.round(random.normal(3, 1, examples) * scale, 3)
+    predicted = np.round(truth + random.normal(0, 0.4, examples) * scale, 3)
+    assert (truth != 0).all()
+    return {
+        "name": name,
+        "predicted": predicted.tolist(),
+        "truth": truth.tolist(),
+        "values": {
+            "mae": metrics.mean_absolute_error(truth, predicted),
+            "rmse": metrics.root_mean_squared_error(truth, predicted),
+            "r2": metrics.r2_score(truth, predicted),
+            "mape": metrics.mean_absolute_percentage_error(truth, predicted),
+        },
+    }
+
+
 def main():
+    numbers = [number_case("numbers", 4, 70, 1.0), number_case("large numbers", 5, 9, 1e6)]
     cases = [
         case("six classes", 1, 120, 6, 4),
         case("three classes with ties", 2, 80, 3, 1),
         case("two classes", 3, 60, 2, 2),
     ]
     path = pathlib.Path(__file__).with_name("metrics.json")
-    text = json.dumps({"scikit_learn": sklearn.__version__, "cases": cases})
+    text = json.dumps({"scikit_learn": sklearn.__version__, "cases": cases, "numbers": numbers})
     path.write_text(text + "\n")
 
 

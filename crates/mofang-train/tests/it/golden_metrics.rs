@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mofang_train::metrics::{Outcomes, all, compute_all};
+use mofang_train::metrics::{ClassOutcomes, NumberOutcomes, Outcomes, all, compute_all};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -19,34 +19,49 @@ struct Case {
 }
 
 #[derive(Deserialize)]
+struct NumberCase {
+    name: String,
+    predicted: Vec<f64>,
+    truth: Vec<f64>,
+    values: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
 struct Golden {
     cases: Vec<Case>,
+    numbers: Vec<NumberCase>,
 }
 
-fn cases() -> Vec<Case> {
-    serde_json::from_str::<Golden>(include_str!("../golden/metrics.json"))
-        .unwrap()
-        .cases
+fn golden() -> Golden {
+    serde_json::from_str(include_str!("../golden/metrics.json")).unwrap()
 }
 
-fn outcomes(case: &Case) -> Outcomes {
-    Outcomes::from_logits(&case.logits, &case.labels, case.classes).unwrap()
+fn outcomes(case: &Case) -> ClassOutcomes {
+    ClassOutcomes::from_logits(&case.logits, &case.labels, case.classes).unwrap()
 }
 
 #[test]
 fn every_value_is_that_of_scikit_learn() {
     let mut seen: Vec<String> = Vec::new();
-    for case in cases() {
-        let values = compute_all(&outcomes(&case));
+    let Golden { cases, numbers } = golden();
+    let of_classes = cases.into_iter().map(|case| {
+        let outcomes = Outcomes::Classes(outcomes(&case));
+        (case.name, outcomes, case.values)
+    });
+    let of_numbers = numbers.into_iter().map(|case| {
+        let outcomes = NumberOutcomes::new(case.predicted, case.truth).unwrap();
+        (case.name, Outcomes::Numbers(outcomes), case.values)
+    });
+    for (case, outcomes, expected) in of_classes.chain(of_numbers) {
+        let values = compute_all(&outcomes);
         let (ours, theirs): (Vec<&String>, Vec<&String>) =
-            (values.keys().collect(), case.values.keys().collect());
-        assert_eq!(ours, theirs, "{}", case.name);
-        for (name, expected) in &case.values {
-            let difference = (values[name] - expected).abs();
+            (values.keys().collect(), expected.keys().collect());
+        assert_eq!(ours, theirs, "{case}");
+        for (name, expected) in &expected {
+            let difference = (values[name] - expected).abs() / expected.abs().max(1.0);
             assert!(
                 difference < 1e-9,
-                "{}: {name} is {}, not {expected}",
-                case.name,
+                "{case}: {name} is {}, not {expected}",
                 values[name]
             );
         }
@@ -63,7 +78,7 @@ fn every_value_is_that_of_scikit_learn() {
 
 #[test]
 fn the_confusion_matrix_and_each_class_are_those_of_scikit_learn() {
-    for case in cases() {
+    for case in golden().cases {
         let outcomes = outcomes(&case);
         let confusion = outcomes.confusion();
         assert_eq!(confusion.counts, case.confusion, "{}", case.name);

@@ -209,20 +209,20 @@ fn one_class_and_another_tokenizer_are_refused() {
         let bytes = mofang_data::text::train_tokenizer([text].into_iter(), settings).unwrap();
         PipelineFiles::from([("tokenizer.json".to_owned(), bytes)])
     };
-    let with = |files: PipelineFiles, observer| -> Result<TrainOutcome, TrainError> {
+    let with = |files: PipelineFiles| -> Result<TrainOutcome, TrainError> {
         let from = "{ type = \"tokenize\", model = \"wordpiece\", vocabulary_size = 200, min_frequency = 1 }";
         assert!(RECIPE.contains(from));
         let text = RECIPE.replace(from, "{ type = \"tokenize\", from = \"base@1\" }");
         train(TrainRequest {
             recipe: Recipe::parse(&text).unwrap(),
             pipeline_files: files,
-            ..request(folder.path(), dataset(), observer)
+            ..request(folder.path(), dataset(), &mut NoObserver)
         })
     };
-    let error = with(PipelineFiles::new(), &mut NoObserver).unwrap_err();
+    let error = with(PipelineFiles::new()).unwrap_err();
     assert!(error.to_string().contains("\"base@1\""), "{error}");
-    with(tokenizer("buy order it"), &mut NoObserver).unwrap();
-    let error = with(tokenizer("return refund it"), &mut NoObserver).unwrap_err();
+    with(tokenizer("buy order it")).unwrap();
+    let error = with(tokenizer("return refund it")).unwrap_err();
     assert!(
         matches!(error, TrainError::PipelineChanged { .. }),
         "{error}"
