@@ -1,5 +1,5 @@
 //! Models as transformers and sentence-transformers keep them: what `config.json` and the files beside it say of
-//! the weights of BERT and ViT.
+//! the weights of BERT and `ViT`.
 
 use std::collections::BTreeMap;
 
@@ -86,14 +86,12 @@ struct Module {
 }
 
 /// The part of `1_Pooling/config.json` that is read.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 struct PoolingConfig {
     pooling_mode: Option<String>,
-    pooling_mode_cls_token: bool,
-    pooling_mode_mean_tokens: bool,
-    pooling_mode_max_tokens: bool,
-    pooling_mode_mean_sqrt_len_tokens: bool,
+    /// Old versions have a truth value for each mode: `pooling_mode_mean_tokens`.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
 
 /// The part of `sentence_bert_config.json` that is read.
@@ -354,24 +352,16 @@ fn sentence(files: &Files<'_>, notes: &mut Vec<String>) -> Result<Sentence, Impo
 
 impl PoolingConfig {
     fn pooling(&self, name: &str) -> Result<&'static str, ImportError> {
-        let flags = [
-            (self.pooling_mode_cls_token, "cls"),
-            (self.pooling_mode_mean_tokens, "mean"),
-            (self.pooling_mode_max_tokens, "max"),
-            (
-                self.pooling_mode_mean_sqrt_len_tokens,
-                "mean_sqrt_len_tokens",
-            ),
-        ];
-        let mut modes = flags.iter().filter(|(is_set, _)| *is_set);
+        let set = self.others.iter().filter(|(_, value)| **value == true);
+        let mut modes = set.filter_map(|(name, _)| name.strip_prefix("pooling_mode_"));
         let mode = match (&self.pooling_mode, modes.next(), modes.next()) {
             (Some(mode), _, _) => mode.as_str(),
-            (None, Some((_, mode)), None) => mode,
+            (None, Some(mode), None) => mode,
             (None, _, _) => "several modes or none",
         };
         match mode {
-            "cls" => Ok("cls"),
-            "mean" => Ok("mean"),
+            "cls" | "cls_token" => Ok("cls"),
+            "mean" | "mean_tokens" => Ok("mean"),
             other => Err(ImportError::Files(format!(
                 "\"{}\" pools by {}; cls and mean are read",
                 shortened(name),

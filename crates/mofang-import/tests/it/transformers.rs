@@ -153,10 +153,11 @@ fn embedding(predictor: &Predictor, text: &str) -> Vec<f32> {
     let outputs = predictor
         .infer(&Tensor::new(shape, input.into_data()).unwrap())
         .unwrap();
-    match predictor.decode(outputs.data(), None).unwrap() {
-        Prediction::Embedding(values) => values,
-        other => panic!("{other:?}"),
-    }
+    let prediction = predictor.decode(outputs.data(), None).unwrap();
+    let Prediction::Embedding(values) = prediction else {
+        panic!("{prediction:?}");
+    };
+    values
 }
 
 #[test]

@@ -35,9 +35,10 @@ pub(crate) fn import_report(report: &ImportReport) -> String {
             format!(" ({text})")
         }
     };
-    let outputs = match report.task {
-        Task::Embedding => format!("an embedding of {} numbers", report.outputs),
-        _ => format!("{} classes", report.outputs),
+    let outputs = if report.task == Task::Embedding {
+        format!("an embedding of {} numbers", report.outputs)
+    } else {
+        format!("{} classes", report.outputs)
     };
     aligned(&[
         row(["format", &format!("{}{place}", report.format)]),
