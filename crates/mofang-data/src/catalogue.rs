@@ -9,8 +9,8 @@ use std::path::Path;
 use mofang_types::{ArtifactDigest, closest, with_suggestion};
 use serde::{Deserialize, Serialize};
 
-use crate::DataError;
-use crate::readers::TextLayout;
+use crate::readers::{RecordingNames, TextLayout};
+use crate::{DataError, TableSpec, TargetKind};
 
 /// A file of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,23 @@ pub enum ReaderSpec {
         #[serde(default)]
         test_labels: Option<String>,
     },
+    /// A folder of sound files, relative to the entry: `split/class/file` or `class/file`, or what `names`
+    /// says.
+    AudioFolder {
+        /// The folder.
+        folder: String,
+        /// What the names of the files say.
+        #[serde(default)]
+        names: Option<RecordingNames>,
+    },
+    /// A tar archive of sound files: `split/class/file` or `class/file`, or what `names` says.
+    AudioTar {
+        /// The archive.
+        file: String,
+        /// What the names of the files say.
+        #[serde(default)]
+        names: Option<RecordingNames>,
+    },
     /// A tar archive of `split/class/file`.
     ImageTar {
         /// The archive.
@@ -69,6 +86,8 @@ pub enum ReaderSpec {
         /// The column of the label.
         label_column: String,
     },
+    /// A table, one example for each row.
+    Table(TableSpec),
     /// Files of texts with labels.
     Text {
         /// The files of the training split, or of all that is to be split.
@@ -132,8 +151,8 @@ pub struct CatalogueEntry {
     /// Where it is described.
     #[serde(default)]
     pub homepage: String,
-    /// The labels of the classes, by index; a folder or archive of images and files of texts may leave
-    /// them out.
+    /// The labels of the classes, by index; a folder or archive of images or recordings and files of
+    /// texts may leave them out.
     #[serde(default)]
     pub labels: Vec<String>,
     /// The size of every image, where it is fixed; cleaning removes images of another size.
@@ -160,8 +179,29 @@ impl CatalogueEntry {
         let malformed = |reason: &str| Err(DataError::malformed(source, reason));
         let names_its_classes = matches!(
             entry.reader,
-            ReaderSpec::ImageTar { .. } | ReaderSpec::ImageFolder { .. } | ReaderSpec::Text { .. }
+            ReaderSpec::AudioFolder { .. }
+                | ReaderSpec::AudioTar { .. }
+                | ReaderSpec::ImageTar { .. }
+                | ReaderSpec::ImageFolder { .. }
+                | ReaderSpec::Table(_)
+                | ReaderSpec::Text { .. }
         );
+        if let ReaderSpec::AudioFolder { names, .. } | ReaderSpec::AudioTar { names, .. } =
+            &entry.reader
+            && let Some(names) = names
+        {
+            names
+                .check()
+                .map_err(|error| DataError::malformed(source, error))?;
+        }
+        if let ReaderSpec::Table(table) = &entry.reader {
+            table
+                .check()
+                .map_err(|reason| DataError::malformed(source, reason))?;
+            if table.target_kind == TargetKind::Number && !entry.labels.is_empty() {
+                return malformed("`labels` are for a target of categories");
+            }
+        }
         if entry.labels.is_empty() && !names_its_classes {
             return malformed("`labels` is missing: the labels of the classes, by index");
         }
@@ -238,12 +278,32 @@ impl Catalogue {
     pub fn builtin() -> Result<Self, DataError> {
         let sources = [
             (
+                "catalogue/adult.toml",
+                include_str!("../catalogue/adult.toml"),
+            ),
+            (
                 "catalogue/banking77.toml",
                 include_str!("../catalogue/banking77.toml"),
             ),
             (
+                "catalogue/bike-sharing.toml",
+                include_str!("../catalogue/bike-sharing.toml"),
+            ),
+            (
+                "catalogue/breast-cancer-wdbc.toml",
+                include_str!("../catalogue/breast-cancer-wdbc.toml"),
+            ),
+            (
                 "catalogue/clothing-small-96.toml",
                 include_str!("../catalogue/clothing-small-96.toml"),
+            ),
+            (
+                "catalogue/credit-card-default.toml",
+                include_str!("../catalogue/credit-card-default.toml"),
+            ),
+            (
+                "catalogue/diabetes-regression.toml",
+                include_str!("../catalogue/diabetes-regression.toml"),
             ),
             (
                 "catalogue/digits.toml",
@@ -252,6 +312,22 @@ impl Catalogue {
             (
                 "catalogue/fashion-mnist.toml",
                 include_str!("../catalogue/fashion-mnist.toml"),
+            ),
+            (
+                "catalogue/fsdd.toml",
+                include_str!("../catalogue/fsdd.toml"),
+            ),
+            (
+                "catalogue/german-credit.toml",
+                include_str!("../catalogue/german-credit.toml"),
+            ),
+            (
+                "catalogue/heart-disease.toml",
+                include_str!("../catalogue/heart-disease.toml"),
+            ),
+            (
+                "catalogue/online-shoppers.toml",
+                include_str!("../catalogue/online-shoppers.toml"),
             ),
             (
                 "catalogue/sentiment-labelled-sentences.toml",
@@ -268,6 +344,10 @@ impl Catalogue {
             (
                 "catalogue/sms-spam.toml",
                 include_str!("../catalogue/sms-spam.toml"),
+            ),
+            (
+                "catalogue/telco-churn.toml",
+                include_str!("../catalogue/telco-churn.toml"),
             ),
         ];
         let entries = sources
@@ -316,7 +396,8 @@ mod tests {
             ] {
                 assert!(!text.is_empty(), "{entry:?}");
             }
-            assert!(!entry.labels.is_empty());
+            let learns_a_number = matches!(&entry.reader, ReaderSpec::Table(table) if table.target_kind == TargetKind::Number);
+            assert_eq!(entry.labels.is_empty(), learns_a_number);
             for file in &entry.files {
                 assert!(
                     file.url.is_none() || embedded(&entry.name, &file.name).is_none(),

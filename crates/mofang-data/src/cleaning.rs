@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::{NearDuplicates, Signature, TEXT_BYTES_MAX, comparable};
 use crate::transforms::decode;
-use crate::{Example, ImageSize, RawExample, SplitName, Target, TextLength};
+use crate::{Example, ImageSize, RawExample, Repetitions, SplitName, Target, TextLength};
 
 /// Why an example was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RemovalReason {
-    /// The image cannot be decoded, or is beyond the limits; or the text is empty.
+    /// The image or recording cannot be decoded, or is beyond the limits; or the text is empty.
     Unreadable,
     /// The image does not have the size that the dataset's images have, or the text not the length.
     WrongShape,
@@ -48,6 +48,18 @@ pub struct CleaningReport {
     pub examined: usize,
     /// What was removed, in order.
     pub removed: Vec<Removed>,
+    /// Rows of a table to learn from that are there in another split too, the target included; two
+    /// things may well agree in every column, so they are kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_in_two_splits: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl CleaningReport {
@@ -72,6 +84,19 @@ pub(crate) struct Expected {
     pub(crate) text_length: Option<TextLength>,
     /// From which similarity on two texts are nearly the same.
     pub(crate) near_duplicate_similarity: f64,
+    /// Whether files are recordings, not images.
+    pub(crate) recordings: bool,
+    /// What becomes of repeated inputs.
+    pub(crate) repetitions: Option<Repetitions>,
+}
+
+impl Expected {
+    fn removes_repetitions(self, input: &RawExample) -> bool {
+        self.repetitions.map_or_else(
+            || !matches!(input, RawExample::Row(_)),
+            |repetitions| repetitions == Repetitions::Remove,
+        )
+    }
 }
 
 /// Cleans the splits of a dataset; `report` begins with what the reader left out.
@@ -88,9 +113,14 @@ pub(crate) fn clean(
         for example in examples {
             report.examined += 1;
             let signature = kept.signature(&example.input);
-            let fault = fault(&example, expected)
-                .or_else(|| kept.repeated(split, &example))
-                .or_else(|| kept.nearly_repeated(split, signature.as_ref()));
+            let repeated = || {
+                let exactly = kept.repeated(split, &example);
+                exactly.or_else(|| kept.nearly_repeated(split, signature.as_ref()))
+            };
+            let fault = fault(&example, expected).or_else(|| {
+                let removes = expected.removes_repetitions(&example.input);
+                removes.then(repeated).flatten()
+            });
             match fault {
                 None => kept.add(split, example, signature),
                 Some((reason, detail)) => report.removed.push(Removed {
@@ -103,6 +133,30 @@ pub(crate) fn clean(
         }
     }
     kept.splits
+}
+
+/// How many rows to learn from stand in another split too, the target included.
+pub(crate) fn rows_in_two_splits(splits: &BTreeMap<SplitName, Vec<Example>>) -> usize {
+    let rows = |is_wanted: fn(SplitName) -> bool| {
+        splits
+            .iter()
+            .filter(move |(name, _)| is_wanted(**name))
+            .flat_map(|(_, examples)| examples)
+            .filter(|example| matches!(example.input, RawExample::Row(_)))
+    };
+    let mut judged: HashMap<u64, Vec<&Example>> = HashMap::new();
+    for example in rows(|name| name != SplitName::Train) {
+        judged.entry(example.input.fingerprint()).or_default().push(example);
+    }
+    rows(|name| name == SplitName::Train)
+        .filter(|example| {
+            judged.get(&example.input.fingerprint()).is_some_and(|others| {
+                others.iter().any(|other| {
+                    other.input == example.input && other.target == example.target
+                })
+            })
+        })
+        .count()
 }
 
 /// The examples that stay, found by their inputs.
@@ -203,6 +257,10 @@ fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String
         return Some((RemovalReason::MissingLabel, detail));
     }
     let (height, width) = match &example.input {
+        RawExample::Encoded(bytes) if expected.recordings => {
+            let error = mofang_audio::decode(bytes).err()?;
+            return Some((RemovalReason::Unreadable, error.to_string()));
+        }
         RawExample::Encoded(bytes) => match decode::decode(bytes) {
             Ok(pixels) => (pixels.height(), pixels.width()),
             Err(error) => return Some((RemovalReason::Unreadable, error.to_string())),
@@ -291,8 +349,10 @@ mod tests {
                 height: 1,
                 width: 1,
             }),
+            repetitions: None,
             text_length: None,
             near_duplicate_similarity: 0.9,
+            recordings: false,
         };
         let cleaned = clean(splits, expected, &mut report);
         let ids = |split| {

@@ -29,6 +29,7 @@ mod row;
 mod split;
 mod split_reference;
 mod store;
+mod table;
 pub mod text;
 pub mod transforms;
 
@@ -44,9 +45,11 @@ pub use loader::{Batch, DataLoader, LoaderSettings};
 pub use pipeline::{CompiledPipeline, FittedPipeline, Pipeline, PipelineFiles};
 pub use pull::PullProgress;
 pub use row::{Cell, Row};
-pub use split::SplitSettings;
+pub use readers::{TableSpec, TargetKind};
+pub use split::{Repetitions, SplitSettings};
 pub use split_reference::SplitReference;
 pub use store::{DatasetStatus, DatasetStore};
+pub use table::{ColumnKind, ColumnSchema, RowFormat, TableSchema, read_rows};
 pub use transforms::Transform;
 
 /// What a step of a pipeline is called and what it does, for help and documentation.

@@ -27,7 +27,7 @@ pub struct Batch {
     /// The inputs `[batch, …]`. Where examples have lengths of their own, shorter ones are filled up
     /// along their first dimension.
     pub inputs: Tensor,
-    /// What is true of each example.
+    /// What is true of each example, in the units of the model's outputs.
     pub targets: Vec<Target>,
     /// Where each example stands in its split.
     pub indices: Vec<usize>,
@@ -141,6 +141,12 @@ impl DataLoader {
         } else {
             examples.div_ceil(size)
         }
+    }
+
+    /// What is true of an example, in the units of the dataset.
+    pub fn target(&self, index: usize) -> Option<Target> {
+        let example = self.work.split.examples().get(index);
+        example.map(|example| example.target)
     }
 
     /// The batches of an epoch, from `start_batch` on, in order.
@@ -260,7 +266,7 @@ impl Work {
         let mut values = Vec::new();
         for index in &indices {
             let example = self.example(*index)?;
-            targets.push(example.target);
+            targets.push(self.pipeline.encode(example.target));
             let staged = self.staged(*index, example)?;
             let shape = self.finish(&staged, *index, epoch, &mut values, scratch)?;
             if shapes.is_empty() {

@@ -94,6 +94,26 @@ impl Row {
         self.cells.get(position)
     }
 
+    /// Leaves columns out. Rows that are left with the same names share them through `shared`.
+    pub(crate) fn remove_columns(
+        &mut self,
+        names: &std::collections::BTreeSet<String>,
+        shared: &mut Arc<[String]>,
+    ) {
+        let kept = self
+            .columns
+            .iter()
+            .zip(std::mem::take(&mut self.cells))
+            .filter(|(name, _)| !names.contains(*name));
+        let (columns, cells): (Vec<String>, Vec<Cell>) =
+            kept.map(|(name, cell)| (name.clone(), cell)).unzip();
+        if **shared != *columns {
+            *shared = columns.into();
+        }
+        self.columns = Arc::clone(shared);
+        self.cells = cells;
+    }
+
     pub(crate) fn update_digest(&self, hasher: &mut DigestHasher) {
         for (name, cell) in self.columns.iter().zip(&self.cells) {
             let (kind, number, text) = match cell {

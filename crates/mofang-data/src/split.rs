@@ -7,7 +7,18 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{DataError, Example, SplitName};
+use crate::table::{DateFormat, number_of, text_of};
+use crate::{Cell, DataError, Example, RawExample, SplitName};
+
+/// What becomes of an input that is there twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repetitions {
+    /// Both stay.
+    Keep,
+    /// One stays: that of the split that training is judged by.
+    Remove,
+}
 
 /// How a dataset is split and cleaned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +32,17 @@ pub struct SplitSettings {
     pub seed: u64,
     /// Whether unreadable, unlabelled and repeated examples are removed.
     pub clean: bool,
+    /// What becomes of repeated inputs. When left out, rows of a table are kept, because two things may
+    /// well agree in every column, and anything else is removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repetitions: Option<Repetitions>,
+    /// A column of a table by which its rows are in time: the last become the test split, and the last
+    /// of the others the validation split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_by: Option<String>,
+    /// A column of a table whose equal values stay in one split, such as the number of a patient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<String>,
     /// From which similarity on (the Jaccard index of their n-grams of 5 characters, 0 to 1) two texts
     /// are nearly the same, so that cleaning keeps only one of them; 1 keeps all that differ.
     #[serde(skip_serializing_if = "is_default_similarity")]
@@ -47,16 +69,19 @@ impl Default for SplitSettings {
             test_fraction: 0.2,
             seed: 0,
             clean: true,
+            repetitions: None,
+            order_by: None,
+            group_by: None,
             near_duplicate_similarity: NEAR_DUPLICATE_SIMILARITY,
         }
     }
 }
 
 impl SplitSettings {
-    /// Checks the shares.
+    /// Checks the shares, and that there is one way to split.
     ///
     /// # Errors
-    /// When one is not in [0, 1).
+    /// When a share is not in [0, 1), or there are two ways.
     pub fn check(&self) -> Result<(), DataError> {
         for (name, share) in [
             ("validation_fraction", self.validation_fraction),
@@ -68,6 +93,11 @@ impl SplitSettings {
                 )));
             }
         }
+        if self.order_by.is_some() && self.group_by.is_some() {
+            return Err(DataError::InvalidSettings(
+                "a table is split by `order_by` or by `group_by`, not by both".to_owned(),
+            ));
+        }
         if !(self.near_duplicate_similarity > 0.0 && self.near_duplicate_similarity <= 1.0) {
             return Err(DataError::InvalidSettings(format!(
                 "near_duplicate_similarity = {} is not in (0, 1]",
@@ -78,7 +108,13 @@ impl SplitSettings {
     }
 
     /// Makes the splits that the dataset lacks.
-    pub(crate) fn complete(&self, splits: &mut BTreeMap<SplitName, Vec<Example>>) {
+    ///
+    /// # Errors
+    /// When the column to split by is missing, or has no value in some row.
+    pub(crate) fn complete(
+        &self,
+        splits: &mut BTreeMap<SplitName, Vec<Example>>,
+    ) -> Result<(), DataError> {
         for (name, share) in [
             (SplitName::Test, self.test_fraction),
             (SplitName::Validation, self.validation_fraction),
@@ -88,20 +124,110 @@ impl SplitSettings {
                 && share > 0.0
                 && let Some(train) = splits.remove(&SplitName::Train)
             {
-                let (train, taken) = stratified(train, share, self.seed);
+                let is_taken = match (&self.order_by, &self.group_by) {
+                    (Some(column), _) => last(&train, share, column)?,
+                    (None, Some(column)) => grouped(&train, share, column, self.seed)?,
+                    (None, None) => stratified(&train, share, self.seed),
+                };
+                let (train, taken) = parted(train, is_taken);
                 splits.insert(SplitName::Train, train);
                 splits.insert(name, taken);
             }
         }
         splits.retain(|_, examples| !examples.is_empty());
+        Ok(())
     }
 }
 
-/// Takes `share` of each class away, chosen by seed; both parts keep the original order.
-fn stratified(examples: Vec<Example>, share: f64, seed: u64) -> (Vec<Example>, Vec<Example>) {
+/// How many are a share of `count`.
+fn share_of(count: usize, share: f64) -> usize {
+    (count as f64 * share).round() as usize
+}
+
+/// The examples that stay and those that are taken, both in the original order.
+fn parted(examples: Vec<Example>, is_taken: Vec<bool>) -> (Vec<Example>, Vec<Example>) {
+    let (taken, kept): (Vec<_>, Vec<_>) = examples
+        .into_iter()
+        .zip(is_taken)
+        .partition(|(_, taken)| *taken);
+    let examples =
+        |pairs: Vec<(Example, bool)>| pairs.into_iter().map(|(example, _)| example).collect();
+    (examples(kept), examples(taken))
+}
+
+/// The cell of each example in a column, which must have one everywhere.
+fn cells_of<'a>(examples: &'a [Example], column: &str) -> Result<Vec<&'a Cell>, DataError> {
+    let cell = |example: &'a Example| {
+        let refused = |reason: &str| DataError::malformed(&example.id, reason);
+        let RawExample::Row(row) = &example.input else {
+            return Err(refused("only the rows of a table are split by a column"));
+        };
+        match row.get(column) {
+            Some(Cell::Missing) => Err(refused(&format!(
+                "it has no value in the column \"{column}\", by which the table is split"
+            ))),
+            Some(cell) => Ok(cell),
+            None => Err(refused(&format!(
+                "there is no column \"{column}\" to split the table by"
+            ))),
+        }
+    };
+    examples.iter().map(cell).collect()
+}
+
+/// Takes the last `share`, by the numbers, the dates or the texts of a column; equal values keep the
+/// order of the file.
+fn last(examples: &[Example], share: f64, column: &str) -> Result<Vec<bool>, DataError> {
+    let cells = cells_of(examples, column)?;
+    let texts: Vec<String> = cells.iter().map(|cell| text_of(cell)).collect();
+    let numbers: Option<Vec<f64>> = cells.iter().map(|cell| number_of(cell)).collect();
+    let dates = DateFormat::of(texts.iter().map(String::as_str)).map(|format| {
+        let days = texts.iter().map(|text| format.parse(text).map_or(0.0, |moment| moment.days()));
+        days.collect::<Vec<f64>>()
+    });
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    match numbers.or(dates) {
+        Some(keys) => order.sort_by(|a, b| keys[*a].total_cmp(&keys[*b])),
+        None => order.sort_by(|a, b| texts[*a].cmp(&texts[*b])),
+    }
+    let mut is_taken = vec![false; examples.len()];
+    for index in order.into_iter().rev().take(share_of(examples.len(), share)) {
+        is_taken[index] = true;
+    }
+    Ok(is_taken)
+}
+
+/// Takes whole groups, in an order by seed, until about `share` of the examples is taken.
+fn grouped(
+    examples: &[Example],
+    share: f64,
+    column: &str,
+    seed: u64,
+) -> Result<Vec<bool>, DataError> {
+    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (index, cell) in cells_of(examples, column)?.into_iter().enumerate() {
+        groups.entry(text_of(cell)).or_default().push(index);
+    }
+    let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+    groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let mut is_taken = vec![false; examples.len()];
+    let (wanted, mut taken) = (share_of(examples.len(), share), 0);
+    for group in groups {
+        // A group that would bring the share further from what is wanted stays.
+        if taken + group.len() / 2 < wanted.max(1) {
+            taken += group.len();
+            for index in group {
+                is_taken[index] = true;
+            }
+        }
+    }
+    Ok(is_taken)
+}
+
+/// Takes `share` of each class away, chosen by seed; numbers are shuffled together, as one class.
+fn stratified(examples: &[Example], share: f64, seed: u64) -> Vec<bool> {
     let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, example) in examples.iter().enumerate() {
-        // Numbers are shuffled together, as one class.
         let class = example.target.class().unwrap_or(0);
         classes.entry(class).or_default().push(index);
     }
@@ -110,20 +236,14 @@ fn stratified(examples: Vec<Example>, share: f64, seed: u64) -> (Vec<Example>, V
         let mut randomness = ChaCha8Rng::seed_from_u64(seed);
         randomness.set_stream(class as u64);
         members.shuffle(&mut randomness);
-        let count = (members.len() as f64 * share).round() as usize;
+        let count = share_of(members.len(), share);
         for index in members.into_iter().take(count) {
             if let Some(taken) = is_taken.get_mut(index) {
                 *taken = true;
             }
         }
     }
-    let (taken, kept): (Vec<_>, Vec<_>) = examples
-        .into_iter()
-        .zip(is_taken)
-        .partition(|(_, taken)| *taken);
-    let examples =
-        |pairs: Vec<(Example, bool)>| pairs.into_iter().map(|(example, _)| example).collect();
-    (examples(kept), examples(taken))
+    is_taken
 }
 
 #[cfg(test)]
@@ -150,7 +270,7 @@ mod tests {
             ..SplitSettings::default()
         };
         let mut splits = BTreeMap::from([(SplitName::Train, examples())]);
-        settings.complete(&mut splits);
+        settings.complete(&mut splits).unwrap();
         let sizes: Vec<usize> = splits.values().map(Vec::len).collect();
         assert_eq!(sizes, [60, 20, 20]);
         for class in 0..5 {
@@ -173,10 +293,87 @@ mod tests {
     #[test]
     fn the_seed_decides() {
         let ids = |seed| {
-            let (_, taken) = stratified(examples(), 0.2, seed);
+            let is_taken = stratified(&examples(), 0.2, seed);
+            let (_, taken) = parted(examples(), is_taken);
             taken.into_iter().map(|e| e.id).collect::<Vec<_>>()
         };
         assert_eq!(ids(1), ids(1));
         assert_ne!(ids(1), ids(2));
+    }
+
+    /// A hundred rows: a day that runs backwards, and a patient with ten rows each.
+    fn rows() -> Vec<Example> {
+        let columns: std::sync::Arc<[String]> = ["day", "patient"].map(str::to_owned).into();
+        (0_usize..100)
+            .map(|index| {
+                let day = format!("{}/{}/2020", 12 - index / 28, 28 - index % 28);
+                let cells = vec![Cell::Text(day), Cell::Text(format!("p{}", index % 10))];
+                Example {
+                    id: index.to_string(),
+                    input: RawExample::Row(crate::Row::new(columns.clone(), cells).unwrap()),
+                    target: Target::Number(index as f64),
+                }
+            })
+            .collect()
+    }
+
+    fn split_by(settings: SplitSettings) -> Result<BTreeMap<SplitName, Vec<usize>>, DataError> {
+        let mut splits = BTreeMap::from([(SplitName::Train, rows())]);
+        settings.complete(&mut splits)?;
+        let ids = |examples: Vec<Example>| {
+            examples.iter().map(|example| example.id.parse().unwrap()).collect()
+        };
+        Ok(splits.into_iter().map(|(name, examples)| (name, ids(examples))).collect())
+    }
+
+    #[test]
+    fn what_is_last_in_time_is_what_training_is_judged_by() {
+        let splits = split_by(SplitSettings {
+            order_by: Some("day".to_owned()),
+            ..SplitSettings::default()
+        })
+        .unwrap();
+        // Days run backwards, so the last in time are the first of the file.
+        assert_eq!(splits[&SplitName::Test], (0..20).collect::<Vec<_>>());
+        assert_eq!(splits[&SplitName::Validation], (20..28).collect::<Vec<_>>());
+        assert_eq!(splits[&SplitName::Train], (28..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_group_is_in_one_split() {
+        let splits = split_by(SplitSettings {
+            group_by: Some("patient".to_owned()),
+            ..SplitSettings::default()
+        })
+        .unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        for ids in splits.values() {
+            let own: std::collections::BTreeSet<usize> = ids.iter().map(|id| id % 10).collect();
+            assert!(own.iter().all(|patient| seen.insert(*patient)));
+        }
+        let sizes: Vec<usize> = splits.values().map(Vec::len).collect();
+        assert_eq!(sizes, [70, 10, 20]);
+    }
+
+    #[test]
+    fn a_column_that_is_not_there_cannot_split() {
+        let error = split_by(SplitSettings {
+            group_by: Some("doctor".to_owned()),
+            ..SplitSettings::default()
+        });
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("no column \"doctor\""), "{message}");
+        let settings = SplitSettings {
+            group_by: Some("a".to_owned()),
+            order_by: Some("b".to_owned()),
+            ..SplitSettings::default()
+        };
+        assert!(settings.check().is_err());
+        let mut images = BTreeMap::from([(SplitName::Train, examples())]);
+        let settings = SplitSettings {
+            order_by: Some("day".to_owned()),
+            ..SplitSettings::default()
+        };
+        assert!(settings.complete(&mut images).is_err());
     }
 }

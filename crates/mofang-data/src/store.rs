@@ -10,15 +10,15 @@ use mofang_types::ArtifactDigest;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::embedded;
-use crate::cleaning::{Expected, clean};
+use crate::cleaning::{Expected, clean, rows_in_two_splits};
 use crate::pull::{pull_file, verify_file};
 use crate::readers::{
-    CsvPixels, RawSplits, TextFile, read_csv_pixels, read_idx_pair, read_image_folder,
-    read_image_tar,
+    CsvPixels, RawSplits, TextFile, read_audio_folder, read_audio_tar, read_csv_pixels,
+    read_idx_pair, read_image_folder, read_image_tar, read_schema, read_table_files,
 };
 use crate::{
     Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
-    ReaderSpec, Split, SplitName, SplitSettings, Target, readers,
+    RawExample, ReaderSpec, Split, SplitName, SplitSettings, TableSchema, Target, readers,
 };
 
 /// Whether the files of a dataset are here.
@@ -62,6 +62,25 @@ impl DatasetStore {
     pub fn show(&self, name: &str) -> Result<(&CatalogueEntry, DatasetStatus), DataError> {
         let entry = self.catalogue.entry(name)?;
         Ok((entry, self.status(entry)))
+    }
+
+    /// What is in the columns of a table of the catalogue; none for a dataset that is no table.
+    ///
+    /// # Errors
+    /// When there is none of that name, or its file is missing, wrong or no table.
+    pub fn schema(&self, name: &str) -> Result<Option<TableSchema>, DataError> {
+        let entry = self.catalogue.entry(name)?.clone();
+        let ReaderSpec::Table(spec) = entry.reader.clone() else {
+            return Ok(None);
+        };
+        let folder = self.folder.join(&entry.name);
+        let source = Source {
+            entry,
+            folder: &folder,
+            is_builtin: true,
+        };
+        let bytes = source.bytes_of(&spec.file)?;
+        read_schema(&spec, &spec.file, &bytes).map(Some)
     }
 
     fn status(&self, entry: &CatalogueEntry) -> DatasetStatus {
@@ -185,19 +204,35 @@ struct Source<'a> {
 impl Source<'_> {
     fn load(mut self, settings: &SplitSettings) -> Result<Dataset, DataError> {
         let mut cleaning = CleaningReport::default();
-        let mut splits = self.read(&mut cleaning)?;
+        // A table may be split by a column that models are not given.
+        let mut ignored = BTreeSet::new();
+        let mut splits = self.read(&mut cleaning, &mut ignored)?;
         if settings.clean {
             let expected = Expected {
                 classes: self.entry.labels.len(),
                 image_size: self.entry.image_size,
+                repetitions: settings.repetitions,
                 text_length: self.entry.text_length,
                 near_duplicate_similarity: settings.near_duplicate_similarity,
+                recordings: matches!(
+                    self.entry.reader,
+                    ReaderSpec::AudioFolder { .. } | ReaderSpec::AudioTar { .. }
+                ),
             };
             splits = clean(splits, expected, &mut cleaning);
         } else {
             self.refuse_unlabelled(&splits, &cleaning)?;
         }
-        settings.complete(&mut splits);
+        settings.complete(&mut splits)?;
+        cleaning.rows_in_two_splits = rows_in_two_splits(&splits);
+        if !ignored.is_empty() {
+            let mut shared: Arc<[String]> = Arc::new([]);
+            for example in splits.values_mut().flatten() {
+                if let RawExample::Row(row) = &mut example.input {
+                    row.remove_columns(&ignored, &mut shared);
+                }
+            }
+        }
         let splits: BTreeMap<SplitName, Arc<Split>> = splits
             .into_iter()
             .map(|(name, examples)| (name, Arc::new(Split::new(examples))))
@@ -270,7 +305,11 @@ impl Source<'_> {
 
     /// Reads the files; rows that are no examples go into `cleaning`, and the labels of an entry that
     /// leaves them out are found.
-    fn read(&mut self, cleaning: &mut CleaningReport) -> Result<RawSplits, DataError> {
+    fn read(
+        &mut self,
+        cleaning: &mut CleaningReport,
+        ignored: &mut BTreeSet<String>,
+    ) -> Result<RawSplits, DataError> {
         match &self.entry.reader {
             ReaderSpec::Idx {
                 train_images,
@@ -289,6 +328,18 @@ impl Source<'_> {
                     splits.insert(SplitName::Test, pair(images, labels)?);
                 }
                 Ok(splits)
+            }
+            ReaderSpec::AudioFolder { folder, names } => {
+                let folder = self.folder.join(folder);
+                let read = read_audio_folder(&folder, names.as_ref(), &self.entry.labels)?;
+                self.entry.labels = read.labels;
+                Ok(read.splits)
+            }
+            ReaderSpec::AudioTar { file, names } => {
+                let bytes = self.bytes_of(file)?;
+                let read = read_audio_tar(file, &bytes, names.as_ref(), &self.entry.labels)?;
+                self.entry.labels = read.labels;
+                Ok(read.splits)
             }
             ReaderSpec::ImageTar { file } => {
                 let bytes = self.bytes_of(file)?;
@@ -322,6 +373,25 @@ impl Source<'_> {
                 cleaning.examined += rows.removed.len();
                 cleaning.removed.extend(rows.removed);
                 Ok(RawSplits::from([(SplitName::Train, rows.examples)]))
+            }
+            ReaderSpec::Table(spec) => {
+                let train = self.bytes_of(&spec.file)?;
+                let test = match &spec.test_file {
+                    Some(name) => Some((name.as_str(), self.bytes_of(name)?)),
+                    None => None,
+                };
+                let test = test.as_ref().map(|(name, bytes)| (*name, bytes.as_ref()));
+                let files =
+                    read_table_files(spec, (&spec.file, &train), test, &self.entry.labels)?;
+                self.entry.labels = files.labels;
+                *ignored = files.ignored;
+                let mut splits = RawSplits::new();
+                for (name, rows) in files.splits {
+                    cleaning.examined += rows.removed.len();
+                    cleaning.removed.extend(rows.removed);
+                    splits.insert(name, rows.examples);
+                }
+                Ok(splits)
             }
             ReaderSpec::Text {
                 train,
@@ -443,7 +513,6 @@ mod tests {
         let settings = SplitSettings {
             validation_fraction: 0.0,
             test_fraction: 0.25,
-            seed: 0,
             ..SplitSettings::default()
         };
         let dataset = store().load(entry.to_str().unwrap(), &settings).unwrap();

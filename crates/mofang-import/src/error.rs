@@ -1,7 +1,9 @@
 //! Why a file cannot be imported.
 
 use mofang_data::DataError;
+use mofang_host::HostError;
 use mofang_nn::NnError;
+use mofang_onnx::OnnxError;
 use mofang_pytorch::PytorchError;
 use mofang_types::{Coded, ErrorCode};
 
@@ -12,6 +14,21 @@ pub enum ImportError {
     /// The PyTorch file cannot be read.
     #[error(transparent)]
     Pytorch(#[from] PytorchError),
+    /// The ONNX model cannot be read, or not be run.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// The ONNX model, asked where models run, failed.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The ONNX model is no image classifier.
+    #[error(
+        "the model does not classify images: {0}; to serve it as it is, tensors in and numbers out, \
+         give the task \"tensor\""
+    )]
+    UnsupportedGraph(String),
+    /// The ONNX model does not have one input and one answer for each example.
+    #[error("the model cannot be served: {0}")]
+    Unservable(String),
     /// The architecture cannot be built, or the safetensors file cannot be read.
     #[error(transparent)]
     Network(#[from] NnError),
@@ -20,8 +37,8 @@ pub enum ImportError {
     Data(#[from] DataError),
     /// The file is of none of the formats that are read.
     #[error(
-        "the format of \"{file_name}\" is not known: PyTorch (.pth, .pt, .th, .bin) and safetensors \
-         are read; {reason}"
+        "the format of \"{file_name}\" is not known: PyTorch (.pth, .pt, .th, .bin), safetensors and \
+         ONNX are read; {reason}"
     )]
     UnknownFormat {
         /// The name of the file.
@@ -84,7 +101,16 @@ impl Coded for ImportError {
             Self::Network(error) => error.code(),
             Self::Data(error) => error.code(),
             Self::Pytorch(error) => error.code(),
-            Self::UnknownFormat { .. }
+            Self::Onnx(error) => error.code(),
+            // What its own file does to a process is the file's fault.
+            Self::Host(error) => match error.code() {
+                ErrorCode::Timeout | ErrorCode::Unavailable => ErrorCode::InvalidInput,
+                _ if matches!(error, HostError::Crashed { .. }) => ErrorCode::InvalidInput,
+                code => code,
+            },
+            Self::UnsupportedGraph(_)
+            | Self::Unservable(_)
+            | Self::UnknownFormat { .. }
             | Self::NotRecognized { .. }
             | Self::UnsupportedLayer { .. }
             | Self::Files(_)

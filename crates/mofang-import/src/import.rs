@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use mofang_data::Pipeline;
+use mofang_host::Placement;
 use mofang_nn::{Network, NetworkSpec, StateDict, Strictness, architectures, cpu_device};
+use mofang_onnx::OnnxFile;
 use mofang_types::{
     ArchitectureSpec, ArtifactDigest, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature,
     PackageManifest, Provenance, Task, Tensor, UnixMillis, WEIGHTS_FILE,
 };
 use serde_json::Value;
 
-use crate::bill_of_materials::{BILL_OF_MATERIALS_FILE, bill_of_materials};
+use crate::bill_of_materials::{BILL_OF_MATERIALS_FILE, Materials, bill_of_materials};
 use crate::files::Files;
 use crate::layers::{Layers, check_published};
-use crate::preprocessing::pipeline;
+use crate::preprocessing::{Outputs, pipeline};
 use crate::source::Source;
 use crate::{ImportError, ImportFile, ImportOptions, ImportReport, Preset, transformers};
 
@@ -29,6 +31,8 @@ pub struct ImportRequest<'a> {
     pub options: &'a ImportOptions,
     /// The time of the import.
     pub created_unix_ms: UnixMillis,
+    /// Where a model is asked that does not run on the house's own engine.
+    pub placement: &'a Placement,
 }
 
 /// A package, and how it came about.
@@ -60,6 +64,13 @@ struct Plan {
 pub fn import(request: &ImportRequest<'_>) -> Result<Import, ImportError> {
     let options = request.options;
     options.check()?;
+    // After the length of the header, safetensors are JSON.
+    if let [file] = request.files
+        && file.bytes.get(8) != Some(&b'{')
+        && OnnxFile::is_likely(file.bytes)
+    {
+        return crate::onnx::import(request, file);
+    }
     let files = Files::new(request.files);
     let file = files.weights()?;
     let Source {
@@ -84,12 +95,7 @@ pub fn import(request: &ImportRequest<'_>) -> Result<Import, ImportError> {
     }
     plan.pipeline.check(plan.task)?;
     plan.pipeline.compile_with(&plan.labels, &plan.files)?;
-    if options.license.is_none() {
-        warnings.push("no licence is named: say under which the weights may be used".to_owned());
-    }
-    if options.source.is_none() {
-        warnings.push("no source is named: say where the file comes from".to_owned());
-    }
+    provenance_warnings(options, &mut warnings);
 
     let weights = network.to_safetensors()?;
     let report = ImportReport {
@@ -99,18 +105,18 @@ pub fn import(request: &ImportRequest<'_>) -> Result<Import, ImportError> {
         place,
         architecture: plan.spec.architecture.clone(),
         task: plan.task,
-        input: plan.spec.input.clone(),
+        input: Some(plan.spec.input.clone()),
         outputs: plan.spec.outputs,
+        signature: ModelSignature::of(&plan.spec.input, plan.task, plan.spec.outputs),
         parameters: network.parameter_count(),
         warnings,
     };
-    let bill = bill_of_materials(
-        file.name,
+    let bill = bill_of_materials(&Materials {
+        file_name: file.name,
         options,
-        &report,
-        &plan.spec,
-        &ArtifactDigest::of(&weights),
-    );
+        report: &report,
+        weights: ArtifactDigest::of(&weights),
+    });
     Ok(package(request, plan, weights, &bill, report))
 }
 
@@ -207,7 +213,7 @@ fn recognized(
     });
     let labels = labels(options, spec.outputs, warnings)?;
     let plan = Plan {
-        pipeline: pipeline(options, preset, image_shape, spec.outputs)?,
+        pipeline: pipeline(options, preset, image_shape, spec.outputs, Outputs::Logits)?,
         task: options.task.unwrap_or(Task::ImageClassification),
         spec,
         labels,
@@ -351,20 +357,30 @@ fn answers_finitely(network: &Network) -> Result<bool, ImportError> {
 }
 
 /// What weights of this kind are mostly used with.
-fn usual_preset(image_shape: [usize; 3]) -> Preset {
+pub(crate) fn usual_preset(image_shape: [usize; 3]) -> Preset {
     match image_shape {
         [3, 224, 224] => Preset::Imagenet,
         _ => Preset::Plain,
     }
 }
 
-fn assumed_preset(preset: Preset) -> String {
+pub(crate) fn assumed_preset(preset: Preset) -> String {
     let said = match preset {
         Preset::Imagenet => "that of torchvision's weights for ImageNet (preset imagenet)",
         Preset::Inception => "values from -1 to 1 (preset inception)",
         Preset::Plain => "values from 0 to 1 without normalization (preset plain)",
     };
     format!("the file does not tell how images are prepared: assumed is {said}")
+}
+
+/// What nobody can tell from a file.
+pub(crate) fn provenance_warnings(options: &ImportOptions, warnings: &mut Vec<String>) {
+    if options.license.is_none() {
+        warnings.push("no licence is named: say under which the weights may be used".to_owned());
+    }
+    if options.source.is_none() {
+        warnings.push("no source is named: say where the file comes from".to_owned());
+    }
 }
 
 pub(crate) fn labels(

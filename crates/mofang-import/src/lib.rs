@@ -1,4 +1,4 @@
-//! Makes packages of model files that other tools wrote: PyTorch's and safetensors.
+//! Makes packages of model files that other tools wrote: PyTorch's, safetensors and ONNX.
 //!
 //! [`import`] takes a model's files and what their owner says of them ([`ImportOptions`]), and gives a
 //! package: weights as safetensors under the names that they had, an architecture that they fit
@@ -12,14 +12,18 @@
 //! of a network that is known; or the import fails and says what to do. Loading then proves it: a
 //! weight that is missing, unexpected or of another shape is an error.
 //!
+//! An ONNX model is a graph of its own and stays as it is. What the graph does not tell, such as
+//! whether it computes several examples at once, is asked of the model, where the request places it.
+//!
 //! Files come from strangers. They are read as data by `mofang-pytorch` and by the safetensors reader
-//! of `mofang-nn`; nothing in them is executed.
+//! of `mofang-nn`, and ONNX models by `mofang-onnx`; nothing in them is executed.
 
 mod bill_of_materials;
 mod error;
 mod files;
 mod import;
 mod layers;
+mod onnx;
 mod options;
 mod preprocessing;
 mod report;

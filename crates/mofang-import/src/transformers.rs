@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::files::{CONFIG_FILE, Files, IMAGES_FILE, LENGTH_FILE, MODULES_FILE, TOKENIZER_FILE};
+use crate::preprocessing::{Outputs, pipeline};
 use crate::{ImportError, ImportOptions, Preset};
 
 /// How many classes an answer names.
@@ -191,7 +192,7 @@ fn images(
             outputs: classes,
         },
         task: options.task.unwrap_or(Task::ImageClassification),
-        pipeline: crate::preprocessing::pipeline(&options, preset, image_shape, classes)?,
+        pipeline: pipeline(&options, preset, image_shape, classes, Outputs::Logits)?,
         labels: labels(&options, config, classes, &mut notes)?,
         named: BTreeMap::new(),
         state,
@@ -261,7 +262,7 @@ fn texts(
     let length: LengthConfig = read(files, LENGTH_FILE)?.unwrap_or_default();
     let length_max = length.max_seq_length.unwrap_or(positions).min(positions);
     let outputs = classes.unwrap_or(hidden_size);
-    let pipeline = pipeline(length_max, classes, sentence.normalize)?;
+    let pipeline = text_pipeline(length_max, classes, sentence.normalize)?;
     let labels = match classes {
         Some(classes) => labels(options, config, classes, &mut notes)?,
         None => Vec::new(),
@@ -372,7 +373,7 @@ impl PoolingConfig {
 }
 
 /// The tokenizer, and what is made of the outputs.
-fn pipeline(
+fn text_pipeline(
     length_max: usize,
     classes: Option<usize>,
     normalize: bool,

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
 use crate::sequence::{Recurrent, TextCnn};
+use crate::tabular::Mlp;
 use crate::transformer::{Bert, Gpt2, Llama, Vit};
 use crate::{Network, NetworkSpec, NnError, WeightShapes};
 
@@ -64,6 +65,7 @@ pub fn all() -> &'static [&'static dyn Architecture] {
         &Gpt2,
         &Lenet,
         &Llama,
+        &Mlp,
         &MobilenetV2,
         &Recurrent,
         &Resnet,

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::sequence::{RecurrentBody, TextCnnBody};
+use crate::tabular::TabularMlp;
 use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody, VitBody};
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
@@ -25,6 +26,8 @@ pub(crate) enum Body {
     Llama(LlamaBody),
     /// Recurrent layers over tokens or rows.
     Recurrent(RecurrentBody),
+    /// A perceptron on rows of a table.
+    TabularMlp(TabularMlp),
     /// Convolutions over tokens.
     TextCnn(TextCnnBody),
     /// A Transformer encoder of the patches of an image.
@@ -40,6 +43,7 @@ impl Body {
             Self::Layers(layers) => layers.forward(input.into_images(), pass).flatten(1, 3),
             Self::Llama(body) => body.forward(&input.into_tokens(), pass),
             Self::Recurrent(body) => body.forward(input, pass),
+            Self::TabularMlp(body) => body.forward(input.into_rows(), pass),
             Self::TextCnn(body) => body.forward(input.into_tokens(), pass),
             Self::Vit(body) => body.forward(input.into_images(), pass),
         }
@@ -53,6 +57,7 @@ impl Body {
             Self::Bert(_)
             | Self::Layers(_)
             | Self::Recurrent(_)
+            | Self::TabularMlp(_)
             | Self::TextCnn(_)
             | Self::Vit(_) => None,
         }
@@ -66,6 +71,7 @@ impl Body {
             | Self::Gpt2(_)
             | Self::Llama(_)
             | Self::Recurrent(_)
+            | Self::TabularMlp(_)
             | Self::TextCnn(_)
             | Self::Vit(_) => {}
         }

@@ -290,7 +290,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn parameter<const D: usize>(
+    pub(crate) fn parameter<const D: usize>(
         &mut self,
         shape: [usize; D],
         initializer: Initializer,

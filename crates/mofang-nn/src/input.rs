@@ -16,6 +16,12 @@ pub enum Input {
     Tokens(Tokens),
 }
 
+impl From<Tensor<2>> for Input {
+    fn from(rows: Tensor<2>) -> Self {
+        Self::Rows(rows)
+    }
+}
+
 impl From<Tensor<4>> for Input {
     fn from(images: Tensor<4>) -> Self {
         Self::Images(images)
@@ -68,6 +74,15 @@ impl Input {
             Self::Images(images) => images.dims()[0],
             Self::Rows(rows) => rows.dims()[0],
             Self::Tokens(tokens) => tokens.batch(),
+        }
+    }
+
+    /// The rows of a table; see [`Self::into_images`] for anything else.
+    pub(crate) fn into_rows(self) -> Tensor<2> {
+        match self {
+            Self::Images(images) => images.flatten(1, 3),
+            Self::Rows(rows) => rows,
+            Self::Tokens(tokens) => Tensor::zeros([tokens.batch(), 1], &Device::flex()),
         }
     }
 

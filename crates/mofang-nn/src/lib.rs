@@ -40,6 +40,7 @@ mod name_path;
 mod network;
 mod sequence;
 mod step_seed;
+mod tabular;
 mod tokens;
 mod transformer;
 mod weights;

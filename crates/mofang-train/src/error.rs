@@ -24,6 +24,9 @@ pub enum TrainError {
     /// The network or its weights are at fault.
     #[error(transparent)]
     Network(#[from] NnError),
+    /// The trees cannot be grown.
+    #[error(transparent)]
+    Trees(#[from] mofang_trees::TreesError),
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -70,6 +73,18 @@ pub enum TrainError {
         /// Its digest at the start.
         then: ArtifactDigest,
     },
+    /// A file of the pipeline, such as a tokenizer, is not the one that the run was started with.
+    #[error(
+        "the pipeline's {file} has changed since the run was started (digest {now}, then {then}); start a new run"
+    )]
+    PipelineChanged {
+        /// The file.
+        file: String,
+        /// Its digest now.
+        now: ArtifactDigest,
+        /// Its digest at the start.
+        then: ArtifactDigest,
+    },
     /// A fresh run in a folder that has a run.
     #[error("{0} has checkpoints of a run; resume it or take another folder")]
     NotEmpty(PathBuf),
@@ -89,6 +104,20 @@ pub enum TrainError {
         /// The parameter.
         name: String,
     },
+    /// A model that cannot take what is missing is to be trained on it.
+    #[error("in [pipeline]: numbers may be missing, which \"{0}\" cannot take; add `impute`")]
+    MissingNumbers(String),
+    /// Every training example is of one class.
+    #[error(
+        "every training example of \"{dataset}\" is of the class \"{label}\", so there is nothing to tell apart; \
+         look at its labels with `mofang datasets show`"
+    )]
+    OneClass {
+        /// The dataset.
+        dataset: String,
+        /// The class.
+        label: String,
+    },
     /// There is nothing to learn from.
     #[error("the train split of \"{0}\" gives no batch; lower batch_size or leave drop_last out")]
     NoBatch(String),
@@ -107,15 +136,19 @@ impl Coded for TrainError {
             Self::Recipe(error) => error.code(),
             Self::Data(error) => error.code(),
             Self::Network(error) => error.code(),
+            Self::Trees(error) => error.code(),
             Self::Checkpoint(error) => error.code(),
             Self::File(error) => error.code(),
             Self::Evaluate(error) => error.code(),
             Self::Diverged { .. }
             | Self::NoValidation(_)
             | Self::MissingInitialWeights(_)
+            | Self::MissingNumbers(_)
+            | Self::OneClass { .. }
             | Self::NoBatch(_) => ErrorCode::InvalidInput,
             Self::WrongRecipe { .. }
             | Self::DatasetChanged { .. }
+            | Self::PipelineChanged { .. }
             | Self::NotEmpty(_)
             | Self::CheckpointDoesNotFit { .. } => ErrorCode::Conflict,
         }

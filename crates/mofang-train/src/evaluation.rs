@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mofang_data::{CompiledPipeline, DataError, DataLoader, LoaderSettings, Split, Target};
+use mofang_data::{
+    CompiledPipeline, DataError, DataLoader, LoaderSettings, RawExample, Split, Target,
+};
 use mofang_types::{ArtifactDigest, Coded, ErrorCode, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{self, ConfusionMatrix, Outcomes, OutcomesError};
+use crate::metrics::{self, ClassOutcomes, ConfusionMatrix, NumberOutcomes, Outcomes, OutcomesError};
 
 /// What a model failed with; the caller's own error.
 pub type InferFailure = Box<dyn Coded + Send + Sync>;
@@ -21,13 +23,52 @@ pub struct Evaluation {
     pub examples: usize,
     /// Every metric's values, by name.
     pub metrics: BTreeMap<String, f64>,
-    /// The numbers of each class, in the order of the labels.
+    /// The numbers of each class, in the order of the labels; none where answers are numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ClassEvaluation>,
-    /// Which classes were taken for which.
+    /// Which classes were taken for which; of none where answers are numbers.
+    #[serde(default, skip_serializing_if = "ConfusionMatrix::is_empty")]
     pub confusion: ConfusionMatrix,
     /// The surest mistakes, surest first.
+    #[serde(default)]
     pub most_confused: Vec<Mistake>,
+    /// How far answers that are numbers are from the truth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residuals: Option<Residuals>,
+    /// What answers without a model would have reached, by name: every metric's values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub baselines: BTreeMap<String, BTreeMap<String, f64>>,
 }
+
+/// How far answers that are numbers are from the truth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Residuals {
+    /// Quantiles of predicted − true, by their share in percent.
+    pub quantiles: BTreeMap<String, f64>,
+    /// True and predicted number of examples spread over the split, in its order, for a picture.
+    pub pairs: Vec<(f64, f64)>,
+    /// The examples with the largest errors, largest first.
+    pub largest: Vec<NumberError>,
+}
+
+/// An example whose number was predicted wrongly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NumberError {
+    /// Where it stands in the split.
+    pub index: usize,
+    /// Where it stands in its source.
+    pub id: String,
+    /// What it is.
+    pub truth: f64,
+    /// What it was taken for.
+    pub predicted: f64,
+}
+
+/// Most pairs that are kept for a picture.
+const PAIRS_MAX: usize = 1_500;
+
+/// The shares of residuals whose quantiles are told, in percent.
+const QUANTILES: [u32; 7] = [1, 5, 25, 50, 75, 95, 99];
 
 /// How good a model is on a class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +92,9 @@ pub struct Mistake {
     pub index: usize,
     /// Where it stands in its source.
     pub id: String,
+    /// The beginning of its text, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
     /// What it is.
     pub label: String,
     /// What it was taken for.
@@ -144,28 +188,66 @@ pub(crate) fn outcomes_of(
             ..LoaderSettings::default()
         },
     )?;
-    collect(&loader, infer, classes)
+    collect(&loader, pipeline, infer, classes)
 }
 
 /// Runs the model over everything that the loader gives.
 pub(crate) fn collect(
     loader: &DataLoader,
+    pipeline: &CompiledPipeline,
     infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
     classes: usize,
 ) -> Result<Outcomes, EvaluateError> {
-    let mut logits = Vec::new();
+    let mut outputs = Vec::new();
     let mut truth = Vec::new();
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let output = infer(&batch.inputs).map_err(EvaluateError::Infer)?;
-        truth.extend(batch.targets.into_iter().filter_map(Target::class));
-        logits.extend_from_slice(output.data());
+        truth.extend(batch.indices.iter().filter_map(|index| loader.target(*index)));
+        outputs.extend_from_slice(output.data());
     }
-    Ok(Outcomes::from_logits(&logits, &truth, classes)?)
+    let numbers: Vec<f64> = truth.iter().filter_map(|target| target.number()).collect();
+    if numbers.is_empty() {
+        let labels: Vec<usize> = truth.into_iter().filter_map(Target::class).collect();
+        let outcomes = ClassOutcomes::from_logits(&outputs, &labels, classes)?;
+        return Ok(Outcomes::Classes(outcomes));
+    }
+    // Judged in the units of the dataset, whatever those of the model are.
+    let predicted = outputs.chunks_exact(classes.max(1));
+    let predicted = predicted.filter_map(|row| pipeline.number_of(row)).collect();
+    Ok(Outcomes::Numbers(NumberOutcomes::new(predicted, numbers)?))
 }
 
 impl Evaluation {
     fn new(split: &Split, outcomes: &Outcomes, labels: &[String], mistakes_max: usize) -> Self {
+        let evaluation = Self {
+            split_digest: split.digest(),
+            examples: outcomes.len(),
+            metrics: metrics::compute_all(outcomes),
+            classes: Vec::new(),
+            confusion: ConfusionMatrix::default(),
+            most_confused: Vec::new(),
+            residuals: None,
+            baselines: BTreeMap::new(),
+        };
+        match outcomes {
+            Outcomes::Classes(outcomes) => {
+                evaluation.with_classes(split, outcomes, labels, mistakes_max)
+            }
+            Outcomes::Numbers(outcomes) => Self {
+                residuals: Some(residuals(split, outcomes, mistakes_max)),
+                ..evaluation
+            },
+        }
+    }
+
+    fn with_classes(
+        self,
+        split: &Split,
+        outcomes: &ClassOutcomes,
+        labels: &[String],
+        mistakes_max: usize,
+    ) -> Self {
         let confusion = outcomes.confusion().clone();
         let classes = labels
             .iter()
@@ -179,19 +261,68 @@ impl Evaluation {
             })
             .collect();
         Self {
-            split_digest: split.digest(),
-            examples: outcomes.len(),
-            metrics: metrics::compute_all(outcomes),
             classes,
             confusion,
             most_confused: most_confused(split, outcomes, labels, mistakes_max),
+            ..self
         }
     }
 }
 
+fn residuals(split: &Split, outcomes: &NumberOutcomes, count: usize) -> Residuals {
+    let mut sorted: Vec<f64> = outcomes.pairs().map(|(a, b)| a - b).collect();
+    sorted.sort_by(f64::total_cmp);
+    let quantile = |percent: u32| {
+        let place = (sorted.len() - 1) * percent as usize;
+        // The nearest of the residuals.
+        let value = sorted.get((place + 50) / 100).copied().unwrap_or(0.0);
+        (percent.to_string(), value)
+    };
+    let stride = outcomes.len().div_ceil(PAIRS_MAX).max(1);
+    let mut largest: Vec<NumberError> = outcomes
+        .pairs()
+        .zip(split.examples())
+        .enumerate()
+        .map(|(index, ((predicted, truth), example))| NumberError {
+            index,
+            id: example.id.clone(),
+            truth,
+            predicted,
+        })
+        .collect();
+    let size = |error: &NumberError| (error.predicted - error.truth).abs();
+    largest.sort_by(|a, b| size(b).total_cmp(&size(a)));
+    largest.truncate(count);
+    Residuals {
+        quantiles: QUANTILES.into_iter().map(quantile).collect(),
+        pairs: outcomes.pairs().map(|(a, b)| (b, a)).step_by(stride).collect(),
+        largest,
+    }
+}
+
+/// Most characters of a text that an excerpt shows.
+const EXCERPT_CHARACTERS: usize = 120;
+
+/// The beginning of a text, on one line.
+fn excerpt(input: &RawExample) -> Option<String> {
+    let RawExample::Text(text) = input else {
+        return None;
+    };
+    // No more is looked at than can be shown.
+    let beginning: String = text.chars().take(4 * EXCERPT_CHARACTERS).collect();
+    let line = beginning.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown: String = line.chars().take(EXCERPT_CHARACTERS).collect();
+    let is_whole = shown.len() == line.len() && beginning.len() == text.len();
+    Some(if is_whole {
+        shown
+    } else {
+        format!("{shown}…")
+    })
+}
+
 fn most_confused(
     split: &Split,
-    outcomes: &Outcomes,
+    outcomes: &ClassOutcomes,
     labels: &[String],
     count: usize,
 ) -> Vec<Mistake> {
@@ -205,6 +336,7 @@ fn most_confused(
         .map(|(index, (((label, predicted), row), example))| Mistake {
             index,
             id: example.id.clone(),
+            excerpt: excerpt(&example.input),
             label: name(*label),
             predicted: name(*predicted),
             probability: row.get(*predicted).copied().unwrap_or(0.0),
@@ -218,7 +350,7 @@ fn most_confused(
 
 #[cfg(test)]
 mod tests {
-    use mofang_data::{Example, Pipeline, Pixels, RawExample};
+    use mofang_data::{Example, Pipeline, Pixels};
     use serde_json::json;
 
     use super::*;
@@ -273,6 +405,16 @@ mod tests {
             .collect();
         assert_eq!(ids, ["e6", "e4", "e2", "e0"]);
         assert_eq!(evaluation.classes[1].support, 3);
+    }
+
+    #[test]
+    fn an_excerpt_is_the_beginning_of_a_text_on_one_line() {
+        let of = |text: &str| excerpt(&RawExample::Text(text.to_owned())).unwrap();
+        assert_eq!(of("win\n a  prize"), "win a prize");
+        let long = of(&"土耳其".repeat(100));
+        assert_eq!(long.chars().count(), EXCERPT_CHARACTERS + 1);
+        assert!(long.ends_with('…'));
+        assert_eq!(excerpt(&RawExample::Encoded(vec![1])), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@
     reason = "counts of examples and steps are far below 2^52"
 )]
 
+mod baseline;
 mod checkpoint;
 mod early_stopping;
 mod error;
@@ -34,7 +35,8 @@ pub use checkpoint::CheckpointError;
 pub use early_stopping::Best;
 pub use error::TrainError;
 pub use evaluation::{
-    ClassEvaluation, EvaluateError, EvaluateSettings, Evaluation, InferFailure, Mistake, evaluate,
+    ClassEvaluation, EvaluateError, EvaluateSettings, Evaluation, InferFailure, Mistake, NumberError,
+    Residuals, evaluate,
 };
 pub use files::FileError;
 pub use gate::{Demand, GateCheck, GateResult};

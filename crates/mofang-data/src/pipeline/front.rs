@@ -88,6 +88,16 @@ pub(crate) trait Front: fmt::Debug + Send + Sync {
     /// model depends on; that they are finite is checked already.
     fn check(&self, tensor: &Tensor) -> Result<(), DataError>;
 
+    /// Whether a number of a prepared example may be missing (NaN), which few models take.
+    fn leaves_missing(&self) -> bool {
+        false
+    }
+
+    /// What the training data have shown that people should know.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The image that the first stage makes of an example, for pictures; none for what is no image.
     fn picture(&self, example: &RawExample) -> Result<Option<Pixels>, DataError> {
         match self.stage(example)? {

@@ -10,6 +10,9 @@
 
 mod front;
 mod image;
+mod recording;
+mod table;
+mod tensor;
 mod text;
 
 use std::collections::BTreeMap;
@@ -22,9 +25,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) use front::{Augmenting, Staged};
 
 use crate::decoders::Answer;
-use crate::{Augmentation, DataError, Decoder, Domain, Pixels, RawExample, Split, Transform};
+use crate::{
+    Augmentation, DataError, Decoder, Domain, Pixels, RawExample, Split, Target, Transform,
+};
 use front::Front;
 use image::ImageFront;
+use recording::RecordingFront;
+use table::TableFront;
+use tensor::TensorFront;
 use text::TextFront;
 
 /// The steps around a model, as they are written in a recipe and stored in a package.
@@ -59,13 +67,18 @@ impl Pipeline {
             .map_err(|error| DataError::InvalidPipeline(with_suggestion(&error.to_string())))
     }
 
-    /// What its transforms take; images where there is none.
+    /// What its transforms take; images where there is none, and ready tensors where there are no
+    /// decoders either.
     ///
     /// # Errors
     /// When they take different things.
     pub fn domain(&self) -> Result<Domain, DataError> {
         let Some(first) = self.transforms.first() else {
-            return Ok(Domain::Image);
+            return Ok(if self.decoders.is_empty() {
+                Domain::Tensor
+            } else {
+                Domain::Image
+            });
         };
         let other = self
             .transforms
@@ -89,7 +102,7 @@ impl Pipeline {
     /// # Errors
     /// When they are not; the message names the step.
     pub fn check(&self, task: Task) -> Result<(), DataError> {
-        let (domain, wanted) = (self.domain()?, Domain::of(task)?);
+        let (domain, wanted) = (self.domain()?, Domain::of(task));
         if domain != wanted {
             return Err(DataError::InvalidPipeline(format!(
                 "its transforms take {domain}, and {task} is about {wanted}"
@@ -98,10 +111,15 @@ impl Pipeline {
         for transform in &self.transforms {
             transform.check()?;
         }
-        if domain == Domain::Text {
-            text::check(&self.transforms)?;
+        // The order of steps and what they need of each other is known without data.
+        match domain {
+            Domain::Image => drop(ImageFront::new(&self.transforms)?),
+            Domain::Recording => drop(RecordingFront::new(&self.transforms)?),
+            Domain::Table => table::check_order(&self.transforms)?,
+            Domain::Tensor => {}
+            Domain::Text => text::check(&self.transforms)?,
         }
-        crate::decoders::check(&self.decoders).map(|_| ())
+        crate::decoders::check(&self.decoders)?.check_for(task)
     }
 
     /// Finds what the steps leave to the data, on the split that a model learns from.
@@ -125,15 +143,14 @@ impl Pipeline {
             pipeline: self.clone(),
             files: PipelineFiles::new(),
         };
-        for transform in &mut fitted.pipeline.transforms {
-            transform.fit(train.examples(), &mut fitted.files)?;
+        let (transforms, examples) = (&mut fitted.pipeline.transforms, train.examples());
+        match self.domain()? {
+            Domain::Image | Domain::Tensor => {}
+            Domain::Recording => recording::fit(transforms, examples)?,
+            Domain::Table => table::fit(transforms, examples)?,
+            Domain::Text => text::fit(transforms, examples, given, &mut fitted.files)?,
         }
-        if self.domain()? == Domain::Text {
-            text::fit(&self.transforms, train.examples(), given, &mut fitted.files)?;
-        }
-        for decoder in &mut fitted.pipeline.decoders {
-            decoder.fit(train.examples())?;
-        }
+        crate::decoders::fit(&mut fitted.pipeline.decoders, train.examples())?;
         Ok(fitted)
     }
 
@@ -158,12 +175,17 @@ impl Pipeline {
     ) -> Result<CompiledPipeline, DataError> {
         let front: Arc<dyn Front> = match self.domain()? {
             Domain::Image => Arc::new(ImageFront::new(&self.transforms)?),
+            Domain::Recording => Arc::new(RecordingFront::new(&self.transforms)?.fitted()?),
+            Domain::Table => Arc::new(TableFront::new(&self.transforms)?),
+            Domain::Tensor => Arc::new(TensorFront),
             Domain::Text => Arc::new(TextFront::new(&self.transforms, files)?),
         };
+        let answer = crate::decoders::check(&self.decoders)?;
+        answer.check_fitted()?;
         Ok(CompiledPipeline {
             domain: self.domain()?,
             front,
-            answer: crate::decoders::check(&self.decoders)?,
+            answer,
             labels: labels.to_vec(),
         })
     }
@@ -192,6 +214,27 @@ impl CompiledPipeline {
     /// What every prepared example is to a model, when the transforms fix it.
     pub fn input(&self) -> Option<ModelInput> {
         self.front.input()
+    }
+
+    /// Whether a number of a prepared example may be missing (NaN), which few models take.
+    pub fn leaves_missing(&self) -> bool {
+        self.front.leaves_missing()
+    }
+
+    /// What the training data have shown that people should know: columns that are left out, or that
+    /// tell too much.
+    pub fn notes(&self) -> Vec<String> {
+        self.front.notes()
+    }
+
+    /// What a model learns of an example, in its own units: those of its outputs before the decoders.
+    pub fn encode(&self, target: Target) -> Target {
+        self.answer.encode(target)
+    }
+
+    /// The numbers that outputs stand for, in the units of what was learned; none for classes.
+    pub fn number_of(&self, outputs: &[f32]) -> Option<f64> {
+        self.answer.number_of(outputs)
     }
 
     /// Prepares an input: runs every transform. The result has no batch dimension.

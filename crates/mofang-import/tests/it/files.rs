@@ -72,7 +72,10 @@ fn the_architecture_is_the_one_that_was_saved() {
         report.architecture.config,
         json!({"width_multiplier": 0.25})
     );
-    assert_eq!(report.input.image_shape().unwrap(), [3, 224, 224]);
+    assert_eq!(
+        report.input.as_ref().unwrap().image_shape().unwrap(),
+        [3, 224, 224]
+    );
 }
 
 #[test]

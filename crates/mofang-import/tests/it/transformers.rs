@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mofang_data::RawExample;
+use mofang_host::Placement;
 use mofang_import::{
     Import, ImportError, ImportFile, ImportOptions, ImportRequest, files_to_import, import,
 };
 use mofang_nn::{Network, NetworkSpec, cpu_device};
-use mofang_runtime::Predictor;
+use mofang_runtime::{Predictor, RuntimeSettings};
 use mofang_types::testing::reference_data;
 use mofang_types::{
     ArchitectureSpec, Coded as _, ErrorCode, ModelInput, Package, Prediction, Task, Tensor,
@@ -30,6 +31,7 @@ fn import_folder(folder: &Folder, options: &ImportOptions) -> Result<Import, Imp
         files: &files,
         options,
         created_unix_ms: 1_700_000_000_000,
+        placement: &Placement::Here,
     })
 }
 
@@ -38,7 +40,7 @@ fn predictor(import: &Import) -> Predictor {
         manifest: import.manifest.clone(),
         files: import.files.clone(),
     };
-    Predictor::load(&package).unwrap()
+    Predictor::load(&package, &RuntimeSettings::default()).unwrap()
 }
 
 /// Words by whitespace, between `[CLS]` and `[SEP]`.
@@ -281,7 +283,7 @@ fn a_vision_transformer_is_imported_with_its_labels_and_its_preparation() {
     let import = import_folder(&files, &ImportOptions::default()).unwrap();
     assert_eq!(import.manifest.task, Task::ImageClassification);
     assert_eq!(import.manifest.labels, ["cat", "dog"]);
-    assert_eq!(import.report.input, ModelInput::image([3, 8, 8]));
+    assert_eq!(import.report.input, Some(ModelInput::image([3, 8, 8])));
     let steps = import.manifest.pipeline["transforms"].as_array().unwrap();
     let mean = &steps.last().unwrap()["mean"];
     assert!((mean[2].as_f64().unwrap() - 0.3).abs() < 1e-6, "{mean}");
@@ -409,7 +411,7 @@ fn minilm_embeds_texts_as_it_is_published() {
         length_max: 256,
         padding_id: 0,
     };
-    assert_eq!(import.report.input, expected);
+    assert_eq!(import.report.input, Some(expected));
     let predictor = predictor(&import);
     let reference: Value = serde_json::from_slice(&folder["reference_embeddings.json"]).unwrap();
     for item in reference["items"].as_array().unwrap() {

@@ -54,10 +54,10 @@ impl Golden {
 }
 
 #[derive(Debug, Deserialize)]
-struct GoldenGradient {
-    norm: f64,
-    projection: f64,
-    first: Vec<f64>,
+pub(crate) struct GoldenGradient {
+    pub(crate) norm: f64,
+    pub(crate) projection: f64,
+    pub(crate) first: Vec<f64>,
 }
 
 /// `pattern` of `make_golden.py`.
@@ -83,7 +83,7 @@ pub(crate) fn pattern(count: usize, index: usize) -> Vec<f32> {
     clippy::cast_possible_truncation,
     reason = "the formula rounds to f32"
 )]
-fn fill(network: Network) -> Network {
+pub(crate) fn fill(network: Network) -> Network {
     let mut names: Vec<String> = network
         .parameters()
         .into_iter()
@@ -121,7 +121,7 @@ fn fill(network: Network) -> Network {
 }
 
 #[track_caller]
-fn assert_near(what: &str, actual: f64, expected: f64, tolerance: f64) {
+pub(crate) fn assert_near(what: &str, actual: f64, expected: f64, tolerance: f64) {
     let bound = tolerance.max(TOLERANCE * expected.abs());
     assert!(
         (actual - expected).abs() <= bound,

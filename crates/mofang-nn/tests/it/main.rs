@@ -4,6 +4,7 @@
 mod decoders;
 mod determinism;
 mod golden;
+mod golden_rows;
 mod minilm;
 mod recognition;
 mod robustness;

@@ -20,7 +20,7 @@ pub(crate) struct BatchLoss {
 
 /// A loss. It is computed on the host together with its gradient, from the one copy of the outputs that
 /// the loop reads anyway; autodiff carries the gradient on from there.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Loss {
     /// For classes.
     CrossEntropy(CrossEntropy),
@@ -30,7 +30,7 @@ pub(crate) enum Loss {
 
 impl Loss {
     /// For outputs `[batch, outputs]`, row-major. A NaN among them makes the loss NaN.
-    pub(crate) fn of(self, outputs: &[f32], targets: &[Target], width: usize) -> BatchLoss {
+    pub(crate) fn of(&self, outputs: &[f32], targets: &[Target], width: usize) -> BatchLoss {
         match self {
             Self::CrossEntropy(loss) => loss.of(outputs, targets, width),
             Self::SquaredError => squared_error::squared_error(outputs, targets, width),

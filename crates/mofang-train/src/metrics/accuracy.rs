@@ -20,6 +20,9 @@ impl Metric for Accuracy {
     }
 
     fn compute(&self, outcomes: &Outcomes) -> Vec<(&'static str, f64)> {
+        let Outcomes::Classes(outcomes) = outcomes else {
+            return Vec::new();
+        };
         let correct = outcomes.confusion().correct() as f64;
         vec![("accuracy", correct / outcomes.len() as f64)]
     }

@@ -28,6 +28,9 @@ impl Metric for CalibrationError {
         reason = "a confidence is in [0, 1]"
     )]
     fn compute(&self, outcomes: &Outcomes) -> Vec<(&'static str, f64)> {
+        let Outcomes::Classes(outcomes) = outcomes else {
+            return Vec::new();
+        };
         let mut bins = [(0.0, 0.0); BINS];
         let decided = outcomes.rows().zip(outcomes.predicted());
         for ((row, predicted), label) in decided.zip(outcomes.labels()) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Counts by true and predicted class.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConfusionMatrix {
     /// `counts[true class][predicted class]`.
     pub counts: Vec<Vec<u64>>,
@@ -33,6 +33,11 @@ impl ConfusionMatrix {
             }
         }
         Self { counts }
+    }
+
+    /// Whether it is of no class: where answers are numbers.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
     }
 
     /// The number of examples.

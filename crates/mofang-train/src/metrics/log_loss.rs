@@ -20,6 +20,9 @@ impl Metric for LogLoss {
     }
 
     fn compute(&self, outcomes: &Outcomes) -> Vec<(&'static str, f64)> {
+        let Outcomes::Classes(outcomes) = outcomes else {
+            return Vec::new();
+        };
         let sum: f64 = outcomes
             .rows()
             .zip(outcomes.labels())

@@ -4,32 +4,44 @@
 //! (`tests/golden/make_metrics.py`). See `docs/adding-a-metric.md`.
 
 mod accuracy;
+mod average_precision;
 mod calibration_error;
 mod confusion_matrix;
+mod determination;
 mod f1;
 mod log_loss;
+mod matthews;
+mod mean_absolute_error;
+mod mean_absolute_percentage_error;
 mod outcomes;
 mod precision;
 mod recall;
 mod roc_auc;
+mod root_mean_squared_error;
 mod top_k_accuracy;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use mofang_types::closest;
+use mofang_types::{Task, closest};
 
 pub use confusion_matrix::{Averages, ConfusionMatrix};
 pub(crate) use outcomes::first_largest;
-pub use outcomes::{Outcomes, OutcomesError};
+pub use outcomes::{ClassOutcomes, NumberOutcomes, Outcomes, OutcomesError};
 
 use accuracy::Accuracy;
+use average_precision::AveragePrecision;
 use calibration_error::CalibrationError;
+use determination::Determination;
 use f1::F1;
 use log_loss::LogLoss;
+use matthews::Matthews;
+use mean_absolute_error::MeanAbsoluteError;
+use mean_absolute_percentage_error::MeanAbsolutePercentageError;
 use precision::Precision;
 use recall::Recall;
 use roc_auc::RocAuc;
+use root_mean_squared_error::RootMeanSquaredError;
 use top_k_accuracy::TopKAccuracy;
 
 /// A number that a metric gives.
@@ -77,6 +89,34 @@ impl MetricValue {
     }
 }
 
+/// What answers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// Classes.
+    Classes,
+    /// Numbers.
+    Numbers,
+}
+
+impl Judged {
+    /// What the answers of a task are.
+    pub const fn of(task: Task) -> Self {
+        if task.is_classification() {
+            Self::Classes
+        } else {
+            Self::Numbers
+        }
+    }
+
+    /// The metric that the best epoch is chosen by when a recipe names none.
+    pub(crate) const fn default_monitor(self) -> &'static str {
+        match self {
+            Self::Classes => "accuracy",
+            Self::Numbers => "rmse",
+        }
+    }
+}
+
 /// A measure of how good answers are.
 pub trait Metric: fmt::Debug + Send + Sync {
     /// The name of the metric.
@@ -84,6 +124,11 @@ pub trait Metric: fmt::Debug + Send + Sync {
 
     /// What it measures, in one line.
     fn summary(&self) -> &'static str;
+
+    /// What it is a measure of.
+    fn judges(&self) -> Judged {
+        Judged::Classes
+    }
 
     /// The numbers that it gives.
     fn values(&self) -> &'static [MetricValue];
@@ -96,12 +141,18 @@ pub trait Metric: fmt::Debug + Send + Sync {
 pub fn all() -> &'static [&'static dyn Metric] {
     &[
         &Accuracy,
+        &AveragePrecision,
         &CalibrationError,
+        &Determination,
         &F1,
         &LogLoss,
+        &Matthews,
+        &MeanAbsoluteError,
+        &MeanAbsolutePercentageError,
         &Precision,
         &Recall,
         &RocAuc,
+        &RootMeanSquaredError,
         &TopKAccuracy,
     ]
 }
@@ -111,7 +162,25 @@ pub fn all() -> &'static [&'static dyn Metric] {
 /// # Errors
 /// A hint at what could have been meant, when there is none.
 pub fn find_value(name: &str) -> Result<MetricValue, String> {
-    let values = || all().iter().flat_map(|metric| metric.values());
+    find_among(name, all().iter().copied())
+}
+
+/// The value of this name, of whichever metric gives it for the answers of this task.
+///
+/// # Errors
+/// As [`find_value`].
+pub fn find_value_for(name: &str, task: Task) -> Result<MetricValue, String> {
+    let judged = Judged::of(task);
+    let metrics = all().iter().copied();
+    find_among(name, metrics.filter(move |metric| metric.judges() == judged))
+        .map_err(|hint| format!("{hint} for {task}"))
+}
+
+fn find_among(
+    name: &str,
+    metrics: impl Iterator<Item = &'static dyn Metric> + Clone,
+) -> Result<MetricValue, String> {
+    let values = || metrics.clone().flat_map(Metric::values);
     values()
         .copied()
         .find(|value| value.name == name)

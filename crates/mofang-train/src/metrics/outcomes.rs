@@ -49,7 +49,87 @@ impl Coded for OutcomesError {
 
 /// What a model said of some examples, and what is true.
 #[derive(Debug, Clone)]
-pub struct Outcomes {
+pub enum Outcomes {
+    /// Of classes.
+    Classes(ClassOutcomes),
+    /// Of numbers.
+    Numbers(NumberOutcomes),
+}
+
+impl Outcomes {
+    /// The number of examples, at least 1.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Classes(outcomes) => outcomes.len(),
+            Self::Numbers(outcomes) => outcomes.len(),
+        }
+    }
+
+    /// Never: outcomes have an example.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The numbers that a model said, and the true ones, in the units of the dataset.
+#[derive(Debug, Clone)]
+pub struct NumberOutcomes {
+    predicted: Vec<f64>,
+    truth: Vec<f64>,
+}
+
+impl NumberOutcomes {
+    /// The outcomes of predicted and true numbers.
+    ///
+    /// # Errors
+    /// When there is no example, there are not as many of one as of the other, or one is not finite.
+    pub fn new(predicted: Vec<f64>, truth: Vec<f64>) -> Result<Self, OutcomesError> {
+        if truth.is_empty() {
+            return Err(OutcomesError::Empty);
+        }
+        if predicted.len() != truth.len() {
+            return Err(OutcomesError::WrongLength {
+                logits: predicted.len(),
+                examples: truth.len(),
+                classes: 1,
+            });
+        }
+        let mut pairs = predicted.iter().zip(&truth);
+        if let Some(example) = pairs.position(|(a, b)| !a.is_finite() || !b.is_finite()) {
+            return Err(OutcomesError::NotFinite { example });
+        }
+        Ok(Self { predicted, truth })
+    }
+
+    /// The number of examples, at least 1.
+    pub fn len(&self) -> usize {
+        self.truth.len()
+    }
+
+    /// Never: outcomes have an example.
+    pub fn is_empty(&self) -> bool {
+        self.truth.is_empty()
+    }
+
+    /// The predicted numbers.
+    pub fn predicted(&self) -> &[f64] {
+        &self.predicted
+    }
+
+    /// The true numbers.
+    pub fn truth(&self) -> &[f64] {
+        &self.truth
+    }
+
+    /// Predicted and true numbers, in pairs.
+    pub fn pairs(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.predicted.iter().copied().zip(self.truth.iter().copied())
+    }
+}
+
+/// The classes that a model said, with their probabilities, and the true ones.
+#[derive(Debug, Clone)]
+pub struct ClassOutcomes {
     classes: usize,
     /// `[examples, classes]`, row-major.
     probabilities: Vec<f64>,
@@ -58,7 +138,7 @@ pub struct Outcomes {
     confusion: ConfusionMatrix,
 }
 
-impl Outcomes {
+impl ClassOutcomes {
     /// The outcomes of logits `[examples, classes]`, row-major; the predicted class is the most
     /// probable one, the first of equals.
     ///
@@ -166,7 +246,7 @@ mod tests {
     #[test]
     fn what_cannot_be_judged_is_refused() {
         let error = |logits: &[f32], labels: &[usize]| {
-            Outcomes::from_logits(logits, labels, 2).unwrap_err()
+            ClassOutcomes::from_logits(logits, labels, 2).unwrap_err()
         };
         assert_eq!(error(&[], &[]), OutcomesError::Empty);
         assert!(matches!(
@@ -185,7 +265,7 @@ mod tests {
 
     #[test]
     fn large_logits_do_not_overflow_and_the_first_of_equals_wins() {
-        let outcomes = Outcomes::from_logits(&[1e30, 1e30], &[1], 2).unwrap();
+        let outcomes = ClassOutcomes::from_logits(&[1e30, 1e30], &[1], 2).unwrap();
         assert_eq!(outcomes.predicted(), [0]);
         let row = outcomes.rows().next().unwrap();
         assert!(row.iter().all(|p| (p - 0.5).abs() < 1e-12), "{row:?}");

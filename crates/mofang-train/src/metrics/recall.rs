@@ -26,6 +26,9 @@ impl Metric for Recall {
     }
 
     fn compute(&self, outcomes: &Outcomes) -> Vec<(&'static str, f64)> {
+        let Outcomes::Classes(outcomes) = outcomes else {
+            return Vec::new();
+        };
         let confusion = outcomes.confusion();
         let averages = confusion.averages(|class| confusion.recall(class));
         vec![

@@ -1,6 +1,6 @@
 //! The area under the receiver operating characteristic.
 
-use super::{Metric, MetricValue, Outcomes};
+use super::{ClassOutcomes, Metric, MetricValue, Outcomes};
 
 /// The probability that an example of a class gets a higher probability of it than one of another
 /// class, ties counting half. For two classes that of the second; for more, the mean over classes
@@ -22,6 +22,9 @@ impl Metric for RocAuc {
     }
 
     fn compute(&self, outcomes: &Outcomes) -> Vec<(&'static str, f64)> {
+        let Outcomes::Classes(outcomes) = outcomes else {
+            return Vec::new();
+        };
         let areas: Vec<f64> = if outcomes.classes() == 2 {
             area_of(outcomes, 1).into_iter().collect()
         } else {
@@ -37,7 +40,7 @@ impl Metric for RocAuc {
 }
 
 /// By the rank sum of Mann and Whitney, with the mean rank for ties.
-pub(crate) fn area_of(outcomes: &Outcomes, class: usize) -> Option<f64> {
+pub(crate) fn area_of(outcomes: &ClassOutcomes, class: usize) -> Option<f64> {
     let mut scores: Vec<(f64, bool)> = outcomes
         .rows()
         .zip(outcomes.labels())
@@ -70,9 +73,9 @@ mod tests {
     #[test]
     fn a_class_without_examples_on_both_sides_is_left_out() {
         let logits = [1.0, 0.0, 0.0, 1.0];
-        let one_sided = Outcomes::from_logits(&logits, &[1, 1], 2).unwrap();
+        let one_sided = Outcomes::Classes(ClassOutcomes::from_logits(&logits, &[1, 1], 2).unwrap());
         assert_eq!(RocAuc.compute(&one_sided), []);
-        let perfect = Outcomes::from_logits(&logits, &[0, 1], 2).unwrap();
+        let perfect = Outcomes::Classes(ClassOutcomes::from_logits(&logits, &[0, 1], 2).unwrap());
         assert_eq!(RocAuc.compute(&perfect), [("roc_auc", 1.0)]);
     }
 }

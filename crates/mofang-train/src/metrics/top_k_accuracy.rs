@@ -28,6 +28,9 @@ impl Metric for TopKAccuracy {
     }
 
     fn compute(&self, outcomes: &Outcomes) -> Vec<(&'static str, f64)> {
+        let Outcomes::Classes(outcomes) = outcomes else {
+            return Vec::new();
+        };
         let ranks: Vec<usize> = outcomes
             .rows()
             .zip(outcomes.labels())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mofang_types::Task;
 use serde::{Deserialize, Serialize};
 
 use super::RecipeError;
@@ -34,7 +35,7 @@ impl Default for EvaluateSection {
 const MOST_CONFUSED_MAX: usize = 200;
 
 impl EvaluateSection {
-    pub(super) fn check(&self) -> Result<(), RecipeError> {
+    pub(super) fn check(&self, task: Task) -> Result<(), RecipeError> {
         if self.batch_size == 0 {
             return Err(RecipeError::invalid(
                 "evaluate",
@@ -48,7 +49,7 @@ impl EvaluateSection {
             ));
         }
         for (name, bound) in &self.gate {
-            metrics::find_value(name)
+            metrics::find_value_for(name, task)
                 .map_err(|hint| RecipeError::invalid("evaluate.gate", hint))?;
             if !bound.is_finite() {
                 return Err(RecipeError::invalid(

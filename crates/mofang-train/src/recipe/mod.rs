@@ -9,17 +9,23 @@ mod evaluate;
 mod locate;
 mod train;
 
+use std::sync::Arc;
+
 use mofang_data::{Augmentation, CompiledPipeline, Domain, Pipeline};
 use mofang_nn::architectures;
 use mofang_types::{ArchitectureSpec, ArtifactDigest, ModelInput, ModelName, Task};
 use serde::{Deserialize, Serialize};
 
+use crate::evaluation::EvaluateSettings;
 use crate::loss::{CrossEntropy, Loss};
+use crate::metrics::Judged;
 
 pub use data::DataSection;
 pub use error::RecipeError;
 pub use evaluate::EvaluateSection;
-pub use train::{FinalWeights, MetricTarget, StopRules, TrainSection};
+pub use train::{
+    ClassWeightRule, ClassWeights, FinalWeights, MetricTarget, StopRules, TrainSection,
+};
 
 /// The newest recipe format that this code reads.
 pub const RECIPE_FORMAT_VERSION: u32 = 1;
@@ -124,6 +130,10 @@ impl Recipe {
         let mut recipe: Self = toml::from_str(text)
             .map_err(|error| RecipeError::Malformed(locate::describe(text, &error)))?;
         text.clone_into(&mut recipe.text);
+        if recipe.train.monitor.is_empty() {
+            let monitor = Judged::of(recipe.model.task).default_monitor();
+            monitor.clone_into(&mut recipe.train.monitor);
+        }
         recipe.check()?;
         Ok(recipe)
     }
@@ -148,20 +158,59 @@ impl Recipe {
         pipeline.input().ok_or_else(|| {
             RecipeError::invalid(
                 "pipeline",
-                "it does not fix the shape of an image; add `convert` and `resize`",
+                "it does not fix the shape of an example; images need `convert` and `resize`, recordings `pad_or_trim`",
             )
         })
     }
 
-    /// What the run makes small.
-    pub(crate) fn loss(&self) -> Loss {
+    /// What the run makes small; `class_weights` are those of the classes, in their order.
+    pub(crate) fn loss(&self, class_weights: &Arc<[f64]>) -> Loss {
         if self.model.task.is_classification() {
             Loss::CrossEntropy(CrossEntropy {
                 label_smoothing: self.train.label_smoothing,
+                class_weights: Arc::clone(class_weights),
             })
         } else {
             Loss::SquaredError
         }
+    }
+
+    /// Whether the model is an ensemble of trees, which no gradient loop trains.
+    pub(crate) fn grows_trees(&self) -> bool {
+        self.architecture.name == mofang_trees::ARCHITECTURE
+    }
+
+    /// How the result is judged.
+    pub(crate) fn evaluate_settings(&self) -> EvaluateSettings {
+        EvaluateSettings {
+            batch_size: self.evaluate.batch_size,
+            most_confused: self.evaluate.most_confused,
+            loader_threads: self.train.loader_threads,
+        }
+    }
+
+    fn check_trees(&self) -> Result<(), RecipeError> {
+        mofang_trees::Settings::from_config(&self.architecture.config)?;
+        let domain = self.pipeline.domain()?;
+        if domain != Domain::Table {
+            return Err(RecipeError::invalid(
+                "architecture",
+                format!("gradient_boosting takes rows of a table, and the pipeline takes {domain}"),
+            ));
+        }
+        if self.architecture.initial_weights.is_some() {
+            return Err(RecipeError::invalid(
+                "architecture",
+                "gradient_boosting begins with no weights; leave initial_weights out",
+            ));
+        }
+        if self.train.label_smoothing != 0.0 {
+            return Err(RecipeError::invalid(
+                "train",
+                "gradient_boosting knows no label_smoothing; leave it out",
+            ));
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), RecipeError> {
@@ -175,6 +224,12 @@ impl Recipe {
         self.data.split.check()?;
         self.pipeline.check(self.model.task)?;
         let domain = self.pipeline.domain()?;
+        if domain == Domain::Tensor {
+            return Err(RecipeError::invalid(
+                "model",
+                "models of the task tensor are imported, not trained",
+            ));
+        }
         if domain == Domain::Image {
             // Nothing of it is left to the data.
             Self::input_of(&self.pipeline.compile(&[])?)?;
@@ -192,9 +247,13 @@ impl Recipe {
                 ));
             }
         }
-        architectures::find(&self.architecture.name)?;
-        self.train.check()?;
-        self.evaluate.check()?;
+        if self.grows_trees() {
+            self.check_trees()?;
+        } else {
+            architectures::find(&self.architecture.name)?;
+        }
+        self.train.check(self.model.task)?;
+        self.evaluate.check(self.model.task)?;
         if self.train.needs_validation() && self.data.split.validation_fraction <= 0.0 {
             // A dataset with a validation split of its own would do, but none is known here.
             tracing::warn!(

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use mofang_types::Task;
 use serde::{Deserialize, Serialize};
 
 use super::RecipeError;
 use crate::lr_schedule::LrScheduleSpec;
 use crate::metrics;
-use crate::optimizer::OptimizerSpec;
+use crate::optimizer::{AdamWSpec, OptimizerSpec};
 
 /// How the model learns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,12 +16,17 @@ use crate::optimizer::OptimizerSpec;
 pub struct TrainSection {
     /// The seed of initial weights, order, augmentations and dropout.
     pub seed: u64,
-    /// Examples in a step.
+    /// Examples in a step; trees look at all at once.
+    #[serde(default = "default_batch_size")]
     pub batch_size: usize,
     /// Whether a last batch of an epoch that is not full is left out.
     #[serde(default)]
     pub drop_last: bool,
-    /// How parameters follow their gradients.
+    /// Whether examples of about the same length make a batch, so that little of it is filled up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub group_by_length: bool,
+    /// How parameters follow their gradients; trees have none.
+    #[serde(default = "default_optimizer")]
     pub optimizer: OptimizerSpec,
     /// Parameters that stay as they are, by the beginnings of their names: `encoder.layer.0`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -38,10 +44,14 @@ pub struct TrainSection {
     /// The share of the target that is spread evenly over all classes.
     #[serde(default)]
     pub label_smoothing: f64,
+    /// How much an example of each class counts. Nothing when left out: all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
     /// When it ends.
     pub stop: StopRules,
     /// The metric on the validation split by which the best epoch is chosen and patience is measured.
-    #[serde(default = "default_monitor")]
+    /// Accuracy for classes and the root of the mean squared error for numbers when left out.
+    #[serde(default)]
     pub monitor: String,
     /// Which weights the run gives.
     #[serde(default)]
@@ -57,8 +67,12 @@ pub struct TrainSection {
     pub loader_threads: usize,
 }
 
-fn default_monitor() -> String {
-    "accuracy".to_owned()
+fn default_batch_size() -> usize {
+    256
+}
+
+fn default_optimizer() -> OptimizerSpec {
+    OptimizerSpec::AdamW(AdamWSpec::default())
 }
 
 fn default_checkpoint_every_steps() -> u64 {
@@ -71,6 +85,56 @@ fn default_checkpoints_kept() -> usize {
 
 fn default_loader_threads() -> usize {
     1
+}
+
+/// How much an example of each class counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ClassWeights {
+    /// By a rule.
+    Rule(ClassWeightRule),
+    /// By label; a label that is left out counts 1.
+    ByLabel(std::collections::BTreeMap<String, f64>),
+}
+
+/// A rule for the weights of classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeightRule {
+    /// `examples / (classes · examples of the class)`, so that every class counts the same.
+    Balanced,
+}
+
+impl ClassWeights {
+    /// The weight of each class, of which there are so many training examples.
+    ///
+    /// # Errors
+    /// When a label is none of the classes, or a weight is not above 0.
+    pub(crate) fn of(&self, labels: &[String], counts: &[usize]) -> Result<Vec<f64>, RecipeError> {
+        match self {
+            Self::Rule(ClassWeightRule::Balanced) => {
+                let total: usize = counts.iter().sum();
+                let even = total as f64 / counts.len().max(1) as f64;
+                Ok(counts.iter().map(|count| even / (*count).max(1) as f64).collect())
+            }
+            Self::ByLabel(weights) => {
+                let invalid = |reason| Err(RecipeError::invalid("train", reason));
+                if let Some(unknown) = weights.keys().find(|label| !labels.contains(label)) {
+                    return invalid(format!(
+                        "class_weights: \"{unknown}\" is no label; there are {}",
+                        labels.join(", ")
+                    ));
+                }
+                if let Some((label, weight)) =
+                    weights.iter().find(|(_, weight)| !(**weight > 0.0 && weight.is_finite()))
+                {
+                    return invalid(format!("class_weights: {weight} of \"{label}\" is not above 0"));
+                }
+                let weight = |label| weights.get(label).copied().unwrap_or(1.0);
+                Ok(labels.iter().map(weight).collect())
+            }
+        }
+    }
 }
 
 /// Which weights a run gives.
@@ -125,7 +189,7 @@ impl TrainSection {
             || self.stop.patience_epochs.is_some()
     }
 
-    pub(super) fn check(&self) -> Result<(), RecipeError> {
+    pub(super) fn check(&self, task: Task) -> Result<(), RecipeError> {
         let invalid = |reason: String| Err(RecipeError::invalid("train", reason));
         for (name, value) in [
             ("batch_size", self.batch_size),
@@ -157,12 +221,15 @@ impl TrainSection {
                 "learning_rate_factors: {factor} for \"{name}\" is not between 0 and 1000000"
             ));
         }
-        metrics::find_value(&self.monitor)
+        if self.class_weights.is_some() && !task.is_classification() {
+            return invalid(format!("class_weights are for classes, and {task} has none"));
+        }
+        metrics::find_value_for(&self.monitor, task)
             .map_err(|hint| RecipeError::invalid("train", format!("monitor: {hint}")))?;
         self.optimizer
             .check()
             .map_err(|reason| RecipeError::invalid("train", format!("optimizer: {reason}")))?;
-        self.stop.check()?;
+        self.stop.check(task)?;
         let has_end = self.stop.epochs.is_some() || self.stop.steps.is_some();
         self.schedule
             .check(has_end)
@@ -171,7 +238,7 @@ impl TrainSection {
 }
 
 impl StopRules {
-    fn check(&self) -> Result<(), RecipeError> {
+    fn check(&self, task: Task) -> Result<(), RecipeError> {
         let invalid = |reason: &str| Err(RecipeError::invalid("train.stop", reason));
         if self.epochs.is_none() && self.steps.is_none() && self.seconds.is_none() {
             return invalid("give epochs, steps or seconds, so that the run has an end");
@@ -189,7 +256,7 @@ impl StopRules {
             return invalid("min_delta must not be below 0");
         }
         match &self.target {
-            Some(target) => metrics::find_value(&target.metric)
+            Some(target) => metrics::find_value_for(&target.metric, task)
                 .map(|_| ())
                 .map_err(|hint| RecipeError::invalid("train.stop", format!("target: {hint}"))),
             None => Ok(()),

@@ -109,15 +109,29 @@ fn averaged(losses: &[(u64, f64)]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Round values from 0 to `highest`.
-fn ticks(highest: f64) -> Vec<f64> {
-    let rough = highest / TICKS;
+/// Round values from `low` to `high`.
+pub(super) fn ticks_between(low: f64, high: f64) -> Vec<f64> {
+    let step = round_step(high - low);
+    let first = (low / step).ceil();
+    (0_u8..20)
+        .map(|index| (first + f64::from(index)) * step)
+        .take_while(|value| *value <= high)
+        .collect()
+}
+
+/// A round number of which about [`TICKS`] make `length`.
+fn round_step(length: f64) -> f64 {
+    let rough = length / TICKS;
     let power = 10.0_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
-    let step = step
-        .into_iter()
+    step.into_iter()
         .find(|step| *step >= rough)
-        .unwrap_or(rough);
+        .unwrap_or(rough)
+}
+
+/// Round values from 0 to `highest`.
+fn ticks(highest: f64) -> Vec<f64> {
+    let step = round_step(highest);
     (0_u8..20)
         .map(|index| f64::from(index) * step)
         .take_while(|value| *value <= highest)
@@ -125,7 +139,7 @@ fn ticks(highest: f64) -> Vec<f64> {
 }
 
 /// A number with no more digits than it needs.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

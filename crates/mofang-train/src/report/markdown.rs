@@ -6,8 +6,9 @@ use mofang_data::SplitName;
 
 use super::facts::{RunFacts, reason_name};
 use crate::StopReason;
-use crate::evaluation::{Evaluation, Mistake};
+use crate::evaluation::{Evaluation, Mistake, Residuals};
 use crate::gate::GateResult;
+use crate::metrics::Judged;
 
 /// The report as Markdown.
 pub(super) fn write(
@@ -78,9 +79,29 @@ fn write_evaluation(
         return writeln!(out, "The dataset has no test split; nothing was judged.\n");
     };
     writeln!(out, "## Test split ({} examples)\n", evaluation.examples)?;
-    writeln!(out, "| metric | value |\n| --- | ---: |")?;
+    let baselines = &evaluation.baselines;
+    let mut header = "| metric | value |".to_owned();
+    let mut rule = "| --- | ---: |".to_owned();
+    for name in baselines.keys() {
+        let _ = write!(header, " {} |", cell(name));
+        rule.push_str(" ---: |");
+    }
+    writeln!(out, "{header}\n{rule}")?;
     for (name, value) in &evaluation.metrics {
-        writeln!(out, "| {name} | {value:.4} |")?;
+        write!(out, "| {name} | {value:.4} |")?;
+        for baseline in baselines.values() {
+            match baseline.get(name) {
+                Some(value) => write!(out, " {value:.4} |")?,
+                None => write!(out, " - |")?,
+            }
+        }
+        writeln!(out)?;
+    }
+    if !baselines.is_empty() {
+        writeln!(out, "\nBeside each value stands what an answer without a model reaches.")?;
+    }
+    if let Some(residuals) = &evaluation.residuals {
+        return write_residuals(out, residuals);
     }
     writeln!(
         out,
@@ -101,6 +122,30 @@ fn write_evaluation(
     write_mistakes(out, &evaluation.most_confused, has_pictures)
 }
 
+/// How far predicted numbers are from the true ones.
+fn write_residuals(out: &mut String, residuals: &Residuals) -> std::fmt::Result {
+    writeln!(out, "\n![predicted over true](numbers.svg)\n")?;
+    writeln!(out, "| share of examples | predicted − true at most |\n| ---: | ---: |")?;
+    let mut quantiles: Vec<(u32, f64)> = residuals
+        .quantiles
+        .iter()
+        .filter_map(|(percent, value)| Some((percent.parse().ok()?, *value)))
+        .collect();
+    quantiles.sort_by_key(|(percent, _)| *percent);
+    for (percent, value) in quantiles {
+        writeln!(out, "| {percent} % | {value:.4} |")?;
+    }
+    if residuals.largest.is_empty() {
+        return writeln!(out);
+    }
+    writeln!(out, "\nThe largest errors:\n\n| example | is | predicted |\n| --- | ---: | ---: |")?;
+    for error in &residuals.largest {
+        let id = cell(&error.id);
+        writeln!(out, "| {id} | {:.4} | {:.4} |", error.truth, error.predicted)?;
+    }
+    writeln!(out)
+}
+
 /// The surest mistakes: as a picture of images, as a list of anything else.
 fn write_mistakes(out: &mut String, mistakes: &[Mistake], has_pictures: bool) -> std::fmt::Result {
     if mistakes.is_empty() {
@@ -118,7 +163,7 @@ fn write_mistakes(out: &mut String, mistakes: &[Mistake], has_pictures: bool) ->
         writeln!(
             out,
             "| {} | {} | {} | {:.4} |",
-            cell(&mistake.id),
+            example_cell(mistake),
             cell(&mistake.label),
             cell(&mistake.predicted),
             mistake.probability
@@ -129,9 +174,15 @@ fn write_mistakes(out: &mut String, mistakes: &[Mistake], has_pictures: bool) ->
 
 fn write_epochs(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
     writeln!(out, "## Training\n\n![loss](loss.svg)\n")?;
+    // Of numbers there is no accuracy; the two that are told stand for loss and accuracy.
+    let [first, second] = match Judged::of(facts.recipe.model.task) {
+        Judged::Classes => ["log_loss", "accuracy"],
+        Judged::Numbers => ["rmse", "r2"],
+    };
     writeln!(
         out,
-        "| epoch | loss | accuracy | validation loss | validation accuracy | learning rate | s |"
+        "| epoch | loss | accuracy | validation {} | validation {second} | learning rate | s |",
+        if first == "log_loss" { "loss" } else { first }
     )?;
     writeln!(out, "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
     for epoch in &facts.state.history {
@@ -147,8 +198,8 @@ fn write_epochs(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
             epoch
                 .accuracy
                 .map_or_else(|| "-".to_owned(), |accuracy| format!("{accuracy:.4}")),
-            validation("log_loss"),
-            validation("accuracy"),
+            validation(first),
+            validation(second),
             epoch.learning_rate,
             epoch.elapsed_ms as f64 / 1000.0
         )?;
@@ -172,6 +223,21 @@ fn write_data(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
             writeln!(out, "| {name} | {} | `{}` |", split.len(), split.digest())?;
         }
     }
+    let notes = facts.pipeline.notes();
+    if !notes.is_empty() {
+        writeln!(out)?;
+    }
+    for note in notes {
+        writeln!(out, "- {}", cell(&note))?;
+    }
+    let twice = facts.dataset.cleaning.rows_in_two_splits;
+    if twice > 0 {
+        writeln!(
+            out,
+            "\n{twice} rows of the train split are in another split too, the target included; they are kept \
+             (`repetitions = \"remove\"` in [data.split] removes them)."
+        )?;
+    }
     let removed = facts.dataset.cleaning.counts();
     if removed.is_empty() {
         return writeln!(out, "\nCleaning removed nothing.\n");
@@ -183,7 +249,19 @@ fn write_data(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
     writeln!(out, "\nCleaning removed: {}.\n", removed.join(", "))
 }
 
+/// Where an example stands, and what it says where it is a text.
+fn example_cell(mistake: &Mistake) -> String {
+    let id = cell(&mistake.id);
+    match &mistake.excerpt {
+        Some(excerpt) => format!("{id}: {}", cell(excerpt)),
+        None => id,
+    }
+}
+
 /// Text that cannot break out of a table's cell.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+    text.replace('\\', "\\\\")
+        .replace('|', "\\|")
+        .replace('<', "&lt;")
+        .replace(['\n', '\r'], " ")
 }

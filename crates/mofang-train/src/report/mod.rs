@@ -5,6 +5,7 @@ mod facts;
 mod loss_curve;
 mod markdown;
 mod mistakes_picture;
+mod numbers_picture;
 mod svg;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use crate::{StopReason, TrainError};
 const REPORT_FORMAT_VERSION: u32 = 1;
 
 /// The files of a report: `report.json`, `report.md`, `loss.svg` and, where a test split was
-/// judged, `confusion.svg` and, of images, `most_confused.svg`.
+/// judged, `confusion.svg` of classes or `numbers.svg` of numbers and, of images, `most_confused.svg`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     files: BTreeMap<&'static str, Vec<u8>>,
@@ -53,9 +54,15 @@ impl Report {
         ]);
         if let Some(evaluation) = evaluation {
             let labels = &facts.dataset.labels;
-            let picture = confusion_picture::draw(&evaluation.confusion, labels);
-            files.insert("confusion.svg", picture.into_bytes());
-            if let Some(pictures) = &pictures {
+            if let Some(residuals) = &evaluation.residuals {
+                let name = labels.first().map_or("", String::as_str);
+                let picture = numbers_picture::draw(&residuals.pairs, name);
+                files.insert("numbers.svg", picture.into_bytes());
+            } else {
+                let picture = confusion_picture::draw(&evaluation.confusion, labels);
+                files.insert("confusion.svg", picture.into_bytes());
+            }
+            if let (Some(pictures), None) = (&pictures, &evaluation.residuals) {
                 let picture = mistakes_picture::draw(&evaluation.most_confused, pictures);
                 files.insert("most_confused.svg", picture.into_bytes());
             }

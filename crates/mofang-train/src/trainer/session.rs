@@ -1,6 +1,6 @@
 //! A run at work: the loop, its state and its files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use mofang_data::{
     SplitName,
 };
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
-use mofang_types::{Clock, Tensor};
+use mofang_types::{ArtifactDigest, Clock, Tensor, WEIGHTS_FILE};
 
 use super::step::{self, StepInput, StepResult};
 use super::{
@@ -25,6 +25,7 @@ use crate::early_stopping::{Best, EarlyStopping};
 use crate::evaluation::{self, EvaluateError, Evaluation};
 use crate::files::FileError;
 use crate::gate::GateResult;
+use crate::loss::Loss;
 use crate::lr_schedule::Span;
 use crate::metrics::{OutcomesError, compute_all, find_value};
 use crate::metrics_log::{MetricsLine, MetricsLog, StepRecord, read_losses};
@@ -51,6 +52,7 @@ pub(super) struct Session<'a> {
     pub(super) spec: NetworkSpec,
     pub(super) run_dir: PathBuf,
     pub(super) network: Network,
+    loss: Loss,
     pub(super) state: RunState,
     pub(super) observer: &'a mut dyn TrainObserver,
     clock: Arc<dyn Clock>,
@@ -77,14 +79,22 @@ impl<'a> Session<'a> {
             run_dir,
             resume,
             initial_weights,
+            pipeline_files,
             clock,
             stop,
             observer,
         } = request;
-        let fitted = recipe.pipeline.fit(dataset.split(SplitName::Train)?)?;
+        check_classes(&recipe, &dataset)?;
+        let fitted = recipe
+            .pipeline
+            .fit_with(dataset.split(SplitName::Train)?, &pipeline_files)?;
         let pipeline = fitted
             .pipeline
             .compile_with(&dataset.labels, &fitted.files)?;
+        if pipeline.leaves_missing() {
+            return Err(TrainError::MissingNumbers(recipe.architecture.name.clone()));
+        }
+        let loss = recipe.loss(&class_weights(&recipe, &dataset)?);
         let spec = network_spec(&recipe, &pipeline)?;
         let pipeline = Arc::new(pipeline);
         let (loader, validation) = loaders(&recipe, &dataset, &pipeline)?;
@@ -109,11 +119,11 @@ impl<'a> Session<'a> {
         let mut network = Network::new(&spec, recipe.train.seed, &cpu_device().autodiff())?;
         let resumed_step = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
         let (state, optimizer_state) = if let Some(checkpoint) = checkpoint {
-            check_same_run(&recipe, &dataset, &run_dir, &checkpoint.state)?;
+            check_same_run(&recipe, &dataset, &fitted, &run_dir, &checkpoint.state)?;
             network = restore(network, &checkpoint)?;
             (checkpoint.state, checkpoint.optimizer)
         } else {
-            let mut state = first_state(&recipe, &dataset);
+            let mut state = first_state(&recipe, &dataset, &fitted);
             network = begin_with(network, &recipe, initial_weights.as_ref(), observer)?;
             state.parent = initial_weights.and_then(|weights| weights.parent);
             (state, OptimizerState::default())
@@ -152,6 +162,7 @@ impl<'a> Session<'a> {
             spec,
             run_dir,
             network,
+            loss,
             state,
             observer,
             clock,
@@ -215,7 +226,7 @@ impl<'a> Session<'a> {
             step: self.state.step,
             learning_rate: self.learning_rate,
             clip_norm: train.clip_norm,
-            loss: self.recipe.loss(),
+            loss: self.loss.clone(),
         };
         let result = step::take(
             self.network.clone(),
@@ -340,7 +351,7 @@ impl<'a> Session<'a> {
         }
         let network = self.network.valid();
         let answer = &mut |batch: &Tensor| infer(&network, batch);
-        match evaluation::collect(loader, answer, self.dataset.labels.len()) {
+        match evaluation::collect(loader, &self.pipeline, answer, self.dataset.labels.len()) {
             Ok(outcomes) => Ok(compute_all(&outcomes)),
             Err(EvaluateError::Outcomes(OutcomesError::NotFinite { .. })) => {
                 Err(self.diverged(self.state.step, "the output on the validation split"))
@@ -392,7 +403,7 @@ impl<'a> Session<'a> {
             pipeline: &self.pipeline,
             state: &self.state,
             parameters: self.network.parameter_count(),
-            weights_digest: mofang_types::ArtifactDigest::of(weights),
+            weights_digest: ArtifactDigest::of(weights),
             created_unix_ms: self.clock.now_unix_ms(),
             losses: read_losses(&self.run_dir)?,
         })
@@ -419,6 +430,7 @@ impl<'a> Session<'a> {
             run_id: id_of(&self.run_dir),
             status,
             weights,
+            weights_file: WEIGHTS_FILE,
             evaluation,
             gate,
             report,
@@ -456,6 +468,7 @@ fn loaders(
             augmentations: recipe.augmentations.clone(),
             threads: recipe.train.loader_threads,
             drop_last: recipe.train.drop_last,
+            group_by_length: recipe.train.group_by_length,
             ..LoaderSettings::default()
         },
     )?;
@@ -470,7 +483,29 @@ fn loaders(
     Ok((train, validation.transpose()?))
 }
 
-fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
+/// The weight of each class; none for numbers, and where every class counts the same.
+pub(super) fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Arc<[f64]>, TrainError> {
+    if !recipe.model.task.is_classification() {
+        return Ok(Arc::new([]));
+    }
+    let mut counts = vec![0_usize; dataset.labels.len()];
+    for example in dataset.split(SplitName::Train)?.examples() {
+        let class = example.target.class();
+        if let Some(count) = class.and_then(|class| counts.get_mut(class)) {
+            *count += 1;
+        }
+    }
+    match &recipe.train.class_weights {
+        Some(weights) => Ok(weights.of(&dataset.labels, &counts)?.into()),
+        None => Ok(Arc::new([])),
+    }
+}
+
+pub(super) fn first_state(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    fitted: &FittedPipeline,
+) -> RunState {
     let digests = dataset.splits.iter();
     RunState {
         format_version: STATE_FORMAT_VERSION,
@@ -478,6 +513,7 @@ fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
         split_digests: digests
             .map(|(name, split)| (name.to_string(), split.digest()))
             .collect(),
+        pipeline_digests: digests_of(fitted),
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
         compute_threads: rayon::current_num_threads(),
         seed: recipe.train.seed,
@@ -494,10 +530,48 @@ fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
     }
 }
 
+/// The digest of each file that the pipeline names.
+fn digests_of(fitted: &FittedPipeline) -> BTreeMap<String, ArtifactDigest> {
+    let files = fitted.files.iter();
+    files
+        .map(|(path, bytes)| (path.clone(), ArtifactDigest::of(bytes)))
+        .collect()
+}
+
+/// Refuses to learn classes where there is one alone, and warns of those that no training example has.
+fn check_classes(recipe: &Recipe, dataset: &Dataset) -> Result<(), TrainError> {
+    if !recipe.model.task.is_classification() {
+        return Ok(());
+    }
+    let examples = dataset.split(SplitName::Train)?.examples();
+    let seen: BTreeSet<usize> = examples.iter().filter_map(|e| e.target.class()).collect();
+    if seen.len() < 2 {
+        let label = seen.first().and_then(|class| dataset.labels.get(*class));
+        return Err(TrainError::OneClass {
+            dataset: dataset.name.clone(),
+            label: label.cloned().unwrap_or_default(),
+        });
+    }
+    let unseen = dataset.labels.iter().enumerate();
+    let unseen: Vec<&str> = unseen
+        .filter(|(class, _)| !seen.contains(class))
+        .map(|(_, label)| label.as_str())
+        .collect();
+    if !unseen.is_empty() {
+        tracing::warn!(
+            dataset.name,
+            "no training example has the label {}; the model cannot learn it",
+            unseen.join(", ")
+        );
+    }
+    Ok(())
+}
+
 /// Refuses to go on with a run of another recipe or other data, and warns of what may round otherwise.
 fn check_same_run(
     recipe: &Recipe,
     dataset: &Dataset,
+    fitted: &FittedPipeline,
     run_dir: &std::path::Path,
     state: &RunState,
 ) -> Result<(), TrainError> {
@@ -514,6 +588,18 @@ fn check_same_run(
                 return Err(TrainError::DatasetChanged {
                     split: name.to_string(),
                     now: split.digest(),
+                    then: *then,
+                });
+            }
+            Some(_) | None => {}
+        }
+    }
+    for (file, now) in digests_of(fitted) {
+        match state.pipeline_digests.get(&file) {
+            Some(then) if *then != now => {
+                return Err(TrainError::PipelineChanged {
+                    file,
+                    now,
                     then: *then,
                 });
             }
@@ -588,7 +674,7 @@ pub(super) fn restore(network: Network, checkpoint: &Checkpoint) -> Result<Netwo
     Ok(restored)
 }
 
-fn id_of(run_dir: &std::path::Path) -> String {
+pub(super) fn id_of(run_dir: &std::path::Path) -> String {
     run_dir
         .file_name()
         .unwrap_or_default()
@@ -596,6 +682,6 @@ fn id_of(run_dir: &std::path::Path) -> String {
         .into_owned()
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -11,7 +11,7 @@ use crate::loss::{BatchLoss, Loss};
 use crate::optimizer::{Optimizer, StepSettings};
 
 /// The numbers that a step goes by.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct StepInput {
     pub(super) seed: u64,
     /// Steps done before it.

@@ -8,3 +8,4 @@ mod recipes;
 mod resume;
 mod rules;
 mod support;
+mod texts;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mofang_data::{Catalogue, DatasetStore};
+use mofang_data::{Catalogue, DatasetStore, PipelineFiles};
 use mofang_train::{NoObserver, Recipe, Resume, TrainOutcome, TrainRequest, train};
 use mofang_types::SystemClock;
 use mofang_types::testing::reference_data;
@@ -28,6 +28,7 @@ fn run(recipe: Recipe, datasets: PathBuf) -> TrainOutcome {
         run_dir: folder.path().to_owned(),
         resume: Resume::Fresh,
         initial_weights: None,
+        pipeline_files: PipelineFiles::new(),
         clock: Arc::new(SystemClock::new()),
         stop: Arc::new(AtomicBool::new(false)),
         observer: &mut NoObserver,
@@ -58,6 +59,17 @@ fn the_digits_recipe_passes_its_gate() {
     let outcome = run(recipe("digits.toml"), PathBuf::from("none"));
     assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
     assert!(outcome.evaluation.unwrap().metrics["accuracy"] >= 0.975);
+}
+
+#[test]
+#[ignore = "minutes; needs the recordings of FSDD"]
+fn the_recipe_of_spoken_digits_passes_its_gate() {
+    let Some(archive) = reference_data("speech/fsdd/fsdd-recordings.tar.gz") else {
+        return;
+    };
+    let datasets = archive.ancestors().nth(2).unwrap().to_owned();
+    let outcome = run(recipe("fsdd-keywords.toml"), datasets);
+    assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
 }
 
 #[test]

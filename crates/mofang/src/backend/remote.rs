@@ -271,10 +271,32 @@ fn version_path(reference: &ModelReference) -> String {
     )
 }
 
+/// What a file to be predicted is sent as: what its first bytes say, and else a text, whose bytes the
+/// server checks.
+fn input_media_type(bytes: &[u8]) -> &'static str {
+    const PNG: &[u8] = &[0x89, b'P', b'N', b'G'];
+    const BMP: &[u8] = b"BM";
+    match media_type(bytes) {
+        "image/png" if !bytes.starts_with(PNG) && bytes.starts_with(BMP) && bytes.contains(&0) => {
+            "image/bmp"
+        }
+        "image/png" if !bytes.starts_with(PNG) && std::str::from_utf8(bytes).is_ok() => {
+            "text/plain"
+        }
+        known => known,
+    }
+}
+
 /// The media type by the first bytes; the server looks for itself anyway.
-pub(crate) fn media_type(image: &[u8]) -> &'static str {
-    if image.starts_with(&[0xff, 0xd8, 0xff]) {
+pub(crate) fn media_type(file: &[u8]) -> &'static str {
+    if file.starts_with(&[0xff, 0xd8, 0xff]) {
         "image/jpeg"
+    } else if file.starts_with(b"RIFF") {
+        "audio/wav"
+    } else if file.starts_with(b"fLaC") {
+        "audio/flac"
+    } else if file.starts_with(b"ID3") || file.starts_with(&[0xff]) {
+        "audio/mpeg"
     } else {
         "image/png"
     }
@@ -372,7 +394,7 @@ impl Inference for Remote {
             .unwrap_or_default();
         let path = format!("/v1/models/{reference}/predict{query}");
         let body = match example {
-            RawExample::Encoded(image) => Body::Bytes(media_type(&image).into(), image),
+            RawExample::Encoded(bytes) => Body::Bytes(input_media_type(&bytes).into(), bytes),
             RawExample::Pixels(pixels) => Body::Bytes("image/png".into(), pixels.to_png().coded()?),
             RawExample::Row(row) => Body::Json(json!({ "row": row.to_json() })),
             RawExample::Tensor(tensor) => {
@@ -385,6 +407,7 @@ impl Inference for Remote {
         if let Some(error) = first.error {
             return Err(Failure::bad_input(error.detail).into());
         }
+        let warnings = first.warnings.clone();
         let prediction = first
             .into_prediction()
             .with_context(|| format!("{path} answered without a prediction"))?;
@@ -392,6 +415,7 @@ impl Inference for Remote {
             model: answer.model,
             version: answer.version,
             prediction,
+            warnings,
         })
     }
 

@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
 use mofang_import::{ImportFile, ImportOptions, ImportRequest, Preset, files_to_import, is_step};
-use mofang_types::{AliasName, ErrorCode, ModelName, Task};
+use mofang_types::{AliasName, ErrorCode, ModelInput, ModelName, SystemClock, Task, TensorSpec};
 use serde_json::Value;
 
 use crate::backend::Submission;
 use crate::context::Context;
 use crate::data_dir::read_text;
 use crate::exit::{CodedResult as _, Failure, describe};
+use crate::platform::runtime_settings;
 use crate::shape::Shape;
 use crate::text;
 
@@ -22,7 +24,7 @@ const FILE_BYTES_MAX: u64 = 8 << 30;
 /// What to import and what is said of it.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// The file: PyTorch's (.pth, .pt, .th, .bin) or safetensors; or a folder of transformers or
+    /// The file: PyTorch's (.pth, .pt, .th, .bin), safetensors or ONNX; or a folder of transformers or
     /// sentence-transformers, with config.json and tokenizer.json
     file: PathBuf,
     /// The model to publish, made when it does not exist
@@ -86,6 +88,8 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<()> {
     let options = options(args).with_context(failed)?;
     let files = read(&args.file).with_context(failed)?;
     if args.dry_run {
+        let clock = Arc::new(SystemClock::new());
+        let runtime = runtime_settings(&context.configuration, clock)?;
         let files: Vec<ImportFile<'_>> = files
             .iter()
             .map(|(name, bytes)| ImportFile { name, bytes })
@@ -94,6 +98,7 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<()> {
             files: &files,
             options: &options,
             created_unix_ms: 0,
+            placement: &runtime.placement,
         });
         let report = import.coded().with_context(failed)?.report;
         warn(context, &report.warnings);
@@ -115,9 +120,14 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<()> {
     context.output.record(&imported, || {
         let version = &imported.version;
         let name = format!("{}@{}", version.model, version.version);
-        let example = match imported.report.input.image_shape() {
-            Some([channels, height, width]) => format!("--random {channels}x{height}x{width}"),
-            None => "--text \"…\"".to_owned(),
+        let signature = &imported.report.signature;
+        let example = match &imported.report.input {
+            Some(ModelInput::Tokens { .. }) => "--text \"…\"".to_owned(),
+            Some(ModelInput::Image { .. } | ModelInput::Row { .. }) | None => {
+                let sizes = signature.inputs.first().and_then(TensorSpec::example_shape);
+                let sizes: Vec<String> = sizes.iter().flatten().map(ToString::to_string).collect();
+                format!("--random {}", sizes.join("x"))
+            }
         };
         format!(
             "{}imported as {name}; try `mofang predict {name} {example}`\n",

@@ -74,6 +74,7 @@ impl Models for Local {
             files: &files,
             options: &submission.options,
             created_unix_ms: self.platform.clock.now_unix_ms(),
+            placement: &self.platform.runtime.placement,
         })
         .coded()?;
         let draft = PackageDraft {

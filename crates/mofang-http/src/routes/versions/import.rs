@@ -31,14 +31,14 @@ const FILES_MAX: usize = 32;
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the fields of the form, for the document")]
 pub(crate) struct ImportForm {
-    /// The file: PyTorch's (.pth, .pt, .th, .bin) or safetensors. A model of transformers or
+    /// The file: PyTorch's (.pth, .pt, .th, .bin), safetensors or ONNX. A model of transformers or
     /// sentence-transformers has several, each a field of this name: `config.json`, `tokenizer.json`,
     /// `model.safetensors`, and `modules.json` with `1_Pooling/config.json`.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// What the file does not tell, as JSON: `architecture`, `architecture_config`, `image_shape`,
-    /// `classes`, `preset` (`imagenet`, `inception` or `plain`), `mean`, `std`, `labels`, `license`,
-    /// `source`, `description`.
+    /// `classes`, `task` (`tensor` serves an ONNX model as it is), `preset` (`imagenet`, `inception` or
+    /// `plain`), `mean`, `std`, `labels`, `license`, `source`, `description`.
     #[schema(example = "{\"preset\": \"imagenet\", \"license\": \"BSD-3-Clause\"}")]
     options: Option<String>,
     /// The aliases that shall name the version, with commas between.
@@ -94,6 +94,7 @@ pub(crate) async fn import_version(
     let body = read_body(&headers, body, limit, settings.body_timeout()).await?;
     let submission = Submission::read(&headers, body).await?;
     let created_unix_ms = state.clock.now_unix_ms();
+    let placement = state.runtime.placement.clone();
     let Submission {
         files,
         options,
@@ -109,6 +110,7 @@ pub(crate) async fn import_version(
             files: &files,
             options: &options,
             created_unix_ms,
+            placement: &placement,
         });
         (permit, import)
     });

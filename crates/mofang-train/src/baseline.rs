@@ -1,0 +1,87 @@
+//! What answers without a model would have reached, so that a model that learned nothing is seen.
+
+use std::collections::BTreeMap;
+
+use mofang_data::{Split, Target};
+
+use crate::metrics::{ClassOutcomes, NumberOutcomes, Outcomes, compute_all};
+
+/// The metrics of each baseline on `judged`: for classes the answer "each as probable as it is among the
+/// training examples", whose best guess is the commonest; for numbers the mean of the training examples.
+pub(crate) fn baselines(
+    train: &Split,
+    judged: &Split,
+    classes: usize,
+) -> BTreeMap<String, BTreeMap<String, f64>> {
+    let targets = |split: &Split| -> Vec<Target> {
+        split.examples().iter().map(|example| example.target).collect()
+    };
+    let (learned, truth) = (targets(train), targets(judged));
+    let of_classes = || majority(&learned, &truth, classes).map(|outcomes| ("majority class", outcomes));
+    let of_numbers = || mean(&learned, &truth).map(|outcomes| ("mean", outcomes));
+    of_classes()
+        .or_else(of_numbers)
+        .into_iter()
+        .map(|(name, outcomes)| (name.to_owned(), compute_all(&outcomes)))
+        .collect()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "logits are f32")]
+fn majority(learned: &[Target], truth: &[Target], classes: usize) -> Option<Outcomes> {
+    let labels: Option<Vec<usize>> = truth.iter().map(|target| target.class()).collect();
+    let mut counts = vec![0_usize; classes];
+    for class in learned.iter().filter_map(|target| target.class()) {
+        *counts.get_mut(class)? += 1;
+    }
+    // A class without an example gets a thousandth of one, so that its logarithm is finite.
+    let logits: Vec<f32> = counts
+        .iter()
+        .map(|count| (*count as f64).max(1e-3).ln() as f32)
+        .collect();
+    let labels = labels?;
+    let logits = logits.repeat(labels.len());
+    let outcomes = ClassOutcomes::from_logits(&logits, &labels, classes).ok()?;
+    Some(Outcomes::Classes(outcomes))
+}
+
+fn mean(learned: &[Target], truth: &[Target]) -> Option<Outcomes> {
+    let numbers = |targets: &[Target]| -> Vec<f64> {
+        targets.iter().filter_map(|target| target.number()).collect()
+    };
+    let (learned, truth) = (numbers(learned), numbers(truth));
+    let mean = learned.iter().sum::<f64>() / learned.len() as f64;
+    let outcomes = NumberOutcomes::new(vec![mean; truth.len()], truth).ok()?;
+    Some(Outcomes::Numbers(outcomes))
+}
+
+#[cfg(test)]
+mod tests {
+    use mofang_data::{Example, RawExample};
+
+    use super::*;
+
+    fn split(targets: &[Target]) -> Split {
+        let example = |target: &Target| Example {
+            id: String::new(),
+            input: RawExample::Text(String::new()),
+            target: *target,
+        };
+        Split::new(targets.iter().map(example).collect())
+    }
+
+    #[test]
+    fn a_baseline_knows_the_training_targets_only() {
+        let train = split(&[0, 0, 0, 1].map(Target::Class));
+        let test = split(&[1, 0].map(Target::Class));
+        let classes = &baselines(&train, &test, 2)["majority class"];
+        assert!((classes["accuracy"] - 0.5).abs() < 1e-12);
+        let expected = -f64::midpoint(0.25_f64.ln(), 0.75_f64.ln());
+        assert!((classes["log_loss"] - expected).abs() < 1e-6);
+
+        let train = split(&[1.0, 3.0].map(Target::Number));
+        let test = split(&[2.0, 4.0].map(Target::Number));
+        let numbers = &baselines(&train, &test, 1)["mean"];
+        assert!((numbers["mae"] - 1.0).abs() < 1e-12);
+        assert!((numbers["r2"] + 1.0).abs() < 1e-12);
+    }
+}
