@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::preprocessing::{Outputs, pipeline};
 use crate::files::{CONFIG_FILE, Files, IMAGES_FILE, LENGTH_FILE, MODULES_FILE, TOKENIZER_FILE};
+use crate::preprocessing::{Outputs, pipeline};
 use crate::{ImportError, ImportOptions, Preset};
 
 /// How many classes an answer names.

@@ -283,7 +283,7 @@ fn a_vision_transformer_is_imported_with_its_labels_and_its_preparation() {
     let import = import_folder(&files, &ImportOptions::default()).unwrap();
     assert_eq!(import.manifest.task, Task::ImageClassification);
     assert_eq!(import.manifest.labels, ["cat", "dog"]);
-    assert_eq!(import.report.input, ModelInput::image([3, 8, 8]));
+    assert_eq!(import.report.input, Some(ModelInput::image([3, 8, 8])));
     let steps = import.manifest.pipeline["transforms"].as_array().unwrap();
     let mean = &steps.last().unwrap()["mean"];
     assert!((mean[2].as_f64().unwrap() - 0.3).abs() < 1e-6, "{mean}");
