@@ -207,43 +207,35 @@ fn array_of(values: Vec<f32>, element_type: ElementType) -> Result<Array, HostEr
     };
     // Up to here f32 is exact.
     let limit = 16_777_216.0;
-    Ok(match element_type {
-        ElementType::Double => Array::Double(values.into_iter().map(f64::from).collect()),
-        ElementType::Int64 => {
-            whole(-limit, limit)?;
-            Array::Int64(
-                values
-                    .into_iter()
-                    .map(|value| to_i32(value).into())
-                    .collect(),
-            )
-        }
-        ElementType::Int32 => {
-            whole(-limit, limit)?;
-            Array::Int32(values.into_iter().map(to_i32).collect())
-        }
-        ElementType::Uint8 => {
-            whole(0.0, 255.0)?;
-            let bytes = values.into_iter().map(to_i32);
-            Array::Uint8(
-                bytes
-                    .map(|value| u8::try_from(value).unwrap_or(0))
-                    .collect(),
-            )
-        }
-        ElementType::Int8 => {
-            whole(-128.0, 127.0)?;
-            let bytes = values.into_iter().map(to_i32);
-            Array::Int8(
-                bytes
-                    .map(|value| i8::try_from(value).unwrap_or(0))
-                    .collect(),
-            )
-        }
-        ElementType::Bool => Array::Bool(values.into_iter().map(|value| value != 0.0).collect()),
-        // What the engine does not take was refused when the model was loaded.
-        _ => Array::Float(values),
-    })
+    let integers = || values.iter().copied().map(to_i32);
+    if element_type == ElementType::Double {
+        return Ok(Array::Double(values.into_iter().map(f64::from).collect()));
+    }
+    if element_type == ElementType::Int64 {
+        whole(-limit, limit)?;
+        return Ok(Array::Int64(integers().map(i64::from).collect()));
+    }
+    if element_type == ElementType::Int32 {
+        whole(-limit, limit)?;
+        return Ok(Array::Int32(integers().collect()));
+    }
+    if element_type == ElementType::Uint8 {
+        whole(0.0, 255.0)?;
+        let bytes = integers().map(|value| u8::try_from(value).unwrap_or(0));
+        return Ok(Array::Uint8(bytes.collect()));
+    }
+    if element_type == ElementType::Int8 {
+        whole(-128.0, 127.0)?;
+        let bytes = integers().map(|value| i8::try_from(value).unwrap_or(0));
+        return Ok(Array::Int8(bytes.collect()));
+    }
+    if element_type == ElementType::Bool {
+        return Ok(Array::Bool(
+            values.into_iter().map(|value| value != 0.0).collect(),
+        ));
+    }
+    // What the engine does not take was refused when the model was loaded.
+    Ok(Array::Float(values))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^24")]

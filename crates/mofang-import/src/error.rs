@@ -102,12 +102,7 @@ impl Coded for ImportError {
             Self::Data(error) => error.code(),
             Self::Pytorch(error) => error.code(),
             Self::Onnx(error) => error.code(),
-            // What its own file does to a process is the file's fault.
-            Self::Host(error) => match error.code() {
-                ErrorCode::Timeout | ErrorCode::Unavailable => ErrorCode::InvalidInput,
-                _ if matches!(error, HostError::Crashed { .. }) => ErrorCode::InvalidInput,
-                code => code,
-            },
+            Self::Host(error) => host_code(error),
             Self::UnsupportedGraph(_)
             | Self::Unservable(_)
             | Self::UnknownFormat { .. }
@@ -118,5 +113,21 @@ impl Coded for ImportError {
             | Self::InvalidOption { .. }
             | Self::NotFinite { .. } => ErrorCode::InvalidInput,
         }
+    }
+}
+
+/// What its own file does to a process is the file's fault.
+fn host_code(error: &HostError) -> ErrorCode {
+    let is_of_the_file = matches!(
+        error,
+        HostError::Configuration(_)
+            | HostError::Crashed { .. }
+            | HostError::Quarantined { .. }
+            | HostError::Timeout { .. }
+    );
+    if is_of_the_file {
+        ErrorCode::InvalidInput
+    } else {
+        error.code()
     }
 }

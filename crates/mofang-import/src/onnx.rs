@@ -163,9 +163,10 @@ fn tensors(
         }
         OnnxDimension::Named(_) | OnnxDimension::Unknown => true,
     };
-    let dtype = match element_type {
-        ElementType::Int64 | ElementType::Int32 => DType::I64,
-        _ => DType::F32,
+    let dtype = if matches!(element_type, ElementType::Int64 | ElementType::Int32) {
+        DType::I64
+    } else {
+        DType::F32
     };
     let mut warnings = Vec::new();
     let config = TensorModelConfig {

@@ -118,6 +118,9 @@ impl Answer {
             Self::Classes { .. } if task == Task::TabularRegression => {
                 wrong("destandardize, exponential (either may be left out) and labels")
             }
+            Self::Values if task != Task::Tensor => Err(DataError::InvalidPipeline(format!(
+                "it has no decoders, and {task} needs some"
+            ))),
             Self::Classes { .. } | Self::Embedding { .. } | Self::Numbers(_) | Self::Values => Ok(()),
         }
     }

@@ -182,8 +182,14 @@ impl Pipeline {
         };
         let answer = crate::decoders::check(&self.decoders)?;
         answer.check_fitted()?;
+        let domain = self.domain()?;
+        if answer == Answer::Values && domain != Domain::Tensor {
+            return Err(DataError::InvalidPipeline(format!(
+                "it has no decoders, and its transforms take {domain}"
+            )));
+        }
         Ok(CompiledPipeline {
-            domain: self.domain()?,
+            domain,
             front,
             answer,
             labels: labels.to_vec(),

@@ -1,5 +1,4 @@
 //! Files of other tools over HTTP.
-#![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 use mofang_accounts::Role;
 use mofang_grpc::inference::ModelInferRequest;
