@@ -94,7 +94,7 @@ pub(crate) fn bill_of_materials(materials: &Materials<'_>) -> Value {
 /// What kind of network an architecture is.
 fn family(architecture: &str) -> &'static str {
     match architecture {
-        "bert" => "transformer",
+        "bert" | "gpt2" | "llama" | "vit" => "transformer",
         "onnx" => "graph",
         "recurrent" => "recurrent neural network",
         _ => "convolutional neural network",

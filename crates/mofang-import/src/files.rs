@@ -15,6 +15,9 @@ pub(crate) const MODULES_FILE: &str = "modules.json";
 /// How long texts may be for sentence-transformers.
 pub(crate) const LENGTH_FILE: &str = "sentence_bert_config.json";
 
+/// How images are prepared for a model of transformers.
+pub(crate) const IMAGES_FILE: &str = "preprocessor_config.json";
+
 /// The ends of names of files with weights, the best first: a folder often has the same weights twice.
 const WEIGHTS_EXTENSIONS: [&str; 5] = ["safetensors", "pth", "pt", "th", "bin"];
 
@@ -52,7 +55,15 @@ pub fn files_to_import<'a>(names: &[&'a str]) -> Vec<&'a str> {
 /// Whether a file of this path says something about the weights.
 fn is_description(name: &str) -> bool {
     let is_step = name.strip_suffix("/config.json").is_some_and(is_step);
-    is_step || [CONFIG_FILE, LENGTH_FILE, MODULES_FILE, TOKENIZER_FILE].contains(&name)
+    is_step
+        || [
+            CONFIG_FILE,
+            IMAGES_FILE,
+            LENGTH_FILE,
+            MODULES_FILE,
+            TOKENIZER_FILE,
+        ]
+        .contains(&name)
 }
 
 /// Whether a folder is of a step of sentence-transformers: `1_Pooling`.

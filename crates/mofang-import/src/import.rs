@@ -13,7 +13,7 @@ use mofang_types::{
 use serde_json::Value;
 
 use crate::bill_of_materials::{BILL_OF_MATERIALS_FILE, Materials, bill_of_materials};
-use crate::files::{Files, TOKENIZER_FILE};
+use crate::files::Files;
 use crate::layers::{Layers, check_published};
 use crate::preprocessing::{Outputs, pipeline};
 use crate::source::Source;
@@ -177,13 +177,12 @@ fn described(
     warnings.extend(described.notes);
     let network = Network::zeroed(&described.spec, &cpu_device())?;
     let (network, _) = network.load_state(described.state, Strictness::Exact)?;
-    let tokenizer = files.get(TOKENIZER_FILE).unwrap_or_default().to_vec();
     let plan = Plan {
         spec: described.spec,
         task: described.task,
         pipeline: described.pipeline,
         labels: described.labels,
-        files: BTreeMap::from([(TOKENIZER_FILE.to_owned(), tokenizer)]),
+        files: described.named,
     };
     Ok((plan, network))
 }

@@ -1,5 +1,7 @@
-//! Models of texts as transformers and sentence-transformers keep them: what `config.json` and the files beside
-//! it say of the weights.
+//! Models as transformers and sentence-transformers keep them: what `config.json` and the files beside it say of
+//! the weights of BERT and `ViT`.
+
+use std::collections::BTreeMap;
 
 use mofang_data::Pipeline;
 use mofang_nn::{NetworkSpec, StateDict};
@@ -7,8 +9,8 @@ use mofang_types::{ArchitectureSpec, ModelInput, Task, Tensor};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::files::{CONFIG_FILE, Files, LENGTH_FILE, MODULES_FILE, TOKENIZER_FILE};
-use crate::{ImportError, ImportOptions};
+use crate::files::{CONFIG_FILE, Files, IMAGES_FILE, LENGTH_FILE, MODULES_FILE, TOKENIZER_FILE};
+use crate::{ImportError, ImportOptions, Preset};
 
 /// How many classes an answer names.
 const TOP_K: usize = 5;
@@ -34,10 +36,33 @@ pub(crate) struct Described {
     pub(crate) task: Task,
     pub(crate) pipeline: Pipeline,
     pub(crate) labels: Vec<String>,
+    /// The files that the pipeline names.
+    pub(crate) named: BTreeMap<String, Vec<u8>>,
     /// The weights that the network has, with what it does not have left out.
     pub(crate) state: StateDict,
     /// What was left out or assumed, for people.
     pub(crate) notes: Vec<String>,
+}
+
+/// The same of vision transformers.
+const SAME_IMAGE_OPTIONS: [&str; 8] = [
+    "attention_probs_dropout_prob",
+    "hidden_dropout_prob",
+    "hidden_size",
+    "intermediate_size",
+    "layer_norm_eps",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "patch_size",
+];
+
+/// The part of `preprocessor_config.json` that is read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ImageConfig {
+    do_normalize: Option<bool>,
+    image_mean: Option<Vec<f32>>,
+    image_std: Option<Vec<f32>>,
 }
 
 /// `config.json`, as far as it is no option of the architecture.
@@ -49,7 +74,7 @@ struct Config {
     pad_token_id: Option<usize>,
     position_embedding_type: Option<String>,
     #[serde(default)]
-    id2label: std::collections::BTreeMap<String, String>,
+    id2label: BTreeMap<String, String>,
 }
 
 /// A step of `modules.json`.
@@ -61,14 +86,12 @@ struct Module {
 }
 
 /// The part of `1_Pooling/config.json` that is read.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 struct PoolingConfig {
     pooling_mode: Option<String>,
-    pooling_mode_cls_token: bool,
-    pooling_mode_mean_tokens: bool,
-    pooling_mode_max_tokens: bool,
-    pooling_mode_mean_sqrt_len_tokens: bool,
+    /// Old versions have a truth value for each mode: `pooling_mode_mean_tokens`.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
 
 /// The part of `sentence_bert_config.json` that is read.
@@ -97,13 +120,93 @@ pub(crate) fn describe(
 ) -> Result<Described, ImportError> {
     let json: Value = read(files, CONFIG_FILE)?.unwrap_or_default();
     let config: Config = part(CONFIG_FILE, &json)?;
-    let model_type = config.model_type.as_deref().unwrap_or("none");
-    if model_type != "bert" {
-        return Err(ImportError::Files(format!(
-            "{CONFIG_FILE} has the model_type \"{}\", and \"bert\" is read",
-            shortened(model_type)
-        )));
+    match config.model_type.as_deref().unwrap_or("none") {
+        "bert" => texts(files, options, state, &json, &config),
+        "vit" => images(files, options, state, &json, &config),
+        other => Err(ImportError::Files(format!(
+            "{CONFIG_FILE} has the model_type \"{}\"; bert and vit are read",
+            shortened(other)
+        ))),
     }
+}
+
+/// A classifier of images.
+fn images(
+    files: &Files<'_>,
+    options: &ImportOptions,
+    state: StateDict,
+    json: &Value,
+    config: &Config,
+) -> Result<Described, ImportError> {
+    let Some(classes) = classifier_rows(&state) else {
+        return Err(ImportError::Files(
+            "the weights have no classifier; ViTForImageClassification has one".to_owned(),
+        ));
+    };
+    let mut notes = Vec::new();
+    let said: ImageConfig = read(files, IMAGES_FILE)?.unwrap_or_default();
+    let mut options = options.clone();
+    if files.get(IMAGES_FILE).is_none() && options.mean.is_none() && options.preset.is_none() {
+        notes.push(format!(
+            "there is no {IMAGES_FILE} to tell how images are prepared: assumed are values from -1 to 1"
+        ));
+    }
+    if options.preset.is_none() {
+        let is_normalized = said.do_normalize.unwrap_or(true);
+        let usual = |said: Option<Vec<f32>>, plain: f32| match said {
+            Some(values) if is_normalized => values,
+            Some(_) | None if is_normalized => vec![0.5],
+            Some(_) | None => vec![plain],
+        };
+        options.mean.get_or_insert(usual(said.image_mean, 0.0));
+        options.std.get_or_insert(usual(said.image_std, 1.0));
+    }
+    let side = json
+        .get("image_size")
+        .and_then(Value::as_u64)
+        .unwrap_or(224);
+    let channels = json
+        .get("num_channels")
+        .and_then(Value::as_u64)
+        .unwrap_or(3);
+    let sizes = [channels, side, side].map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+    let image_shape = options.image_shape.unwrap_or(sizes);
+    options.image_shape = Some(image_shape);
+    options.check()?;
+
+    let mut architecture = json!({});
+    for name in SAME_IMAGE_OPTIONS {
+        if let Some(value) = json.get(name).filter(|value| !value.is_null()) {
+            architecture[name] = value.clone();
+        }
+    }
+    let preset = options.preset.unwrap_or(Preset::Plain);
+    Ok(Described {
+        spec: NetworkSpec {
+            architecture: ArchitectureSpec {
+                name: "vit".to_owned(),
+                config: architecture,
+            },
+            input: ModelInput::image(image_shape),
+            outputs: classes,
+        },
+        task: options.task.unwrap_or(Task::ImageClassification),
+        pipeline: crate::preprocessing::pipeline(&options, preset, image_shape, classes)?,
+        labels: labels(&options, config, classes, &mut notes)?,
+        named: BTreeMap::new(),
+        state,
+        notes,
+    })
+}
+
+/// A classifier of texts, or an encoder of them.
+fn texts(
+    files: &Files<'_>,
+    options: &ImportOptions,
+    state: StateDict,
+    json: &Value,
+    config: &Config,
+) -> Result<Described, ImportError> {
     let positions = config.position_embedding_type.as_deref();
     if let Some(kind) = positions.filter(|kind| *kind != "absolute") {
         return Err(ImportError::Files(format!(
@@ -160,10 +263,17 @@ pub(crate) fn describe(
     let outputs = classes.unwrap_or(hidden_size);
     let pipeline = pipeline(length_max, classes, sentence.normalize)?;
     let labels = match classes {
-        Some(classes) => labels(options, &config, classes, &mut notes)?,
+        Some(classes) => labels(options, config, classes, &mut notes)?,
         None => Vec::new(),
     };
-    let input = input(files, &pipeline, &labels)?;
+    let Some(tokenizer) = files.get(TOKENIZER_FILE) else {
+        return Err(ImportError::Missing {
+            what: "the tokenizer",
+            option: "tokenizer.json beside the weights (a tokenizer of transformers writes it by \
+                     save_pretrained)",
+        });
+    };
+    let input = input(tokenizer, &pipeline, &labels)?;
     if let (Some(own), ModelInput::Tokens { padding_id, .. }) = (config.pad_token_id, &input)
         && own != *padding_id
     {
@@ -185,6 +295,7 @@ pub(crate) fn describe(
         task,
         pipeline,
         labels,
+        named: BTreeMap::from([(TOKENIZER_FILE.to_owned(), tokenizer.to_vec())]),
         state,
         notes,
     })
@@ -241,24 +352,16 @@ fn sentence(files: &Files<'_>, notes: &mut Vec<String>) -> Result<Sentence, Impo
 
 impl PoolingConfig {
     fn pooling(&self, name: &str) -> Result<&'static str, ImportError> {
-        let flags = [
-            (self.pooling_mode_cls_token, "cls"),
-            (self.pooling_mode_mean_tokens, "mean"),
-            (self.pooling_mode_max_tokens, "max"),
-            (
-                self.pooling_mode_mean_sqrt_len_tokens,
-                "mean_sqrt_len_tokens",
-            ),
-        ];
-        let mut modes = flags.iter().filter(|(is_set, _)| *is_set);
+        let set = self.others.iter().filter(|(_, value)| **value == true);
+        let mut modes = set.filter_map(|(name, _)| name.strip_prefix("pooling_mode_"));
         let mode = match (&self.pooling_mode, modes.next(), modes.next()) {
             (Some(mode), _, _) => mode.as_str(),
-            (None, Some((_, mode)), None) => mode,
+            (None, Some(mode), None) => mode,
             (None, _, _) => "several modes or none",
         };
         match mode {
-            "cls" => Ok("cls"),
-            "mean" => Ok("mean"),
+            "cls" | "cls_token" => Ok("cls"),
+            "mean" | "mean_tokens" => Ok("mean"),
             other => Err(ImportError::Files(format!(
                 "\"{}\" pools by {}; cls and mean are read",
                 shortened(name),
@@ -294,17 +397,10 @@ fn pipeline(
 
 /// What the tokenizer makes of a text.
 fn input(
-    files: &Files<'_>,
+    tokenizer: &[u8],
     pipeline: &Pipeline,
     labels: &[String],
 ) -> Result<ModelInput, ImportError> {
-    let Some(tokenizer) = files.get(TOKENIZER_FILE) else {
-        return Err(ImportError::Missing {
-            what: "the tokenizer",
-            option: "tokenizer.json beside the weights (a tokenizer of transformers writes it by \
-                     save_pretrained)",
-        });
-    };
     let named = [(TOKENIZER_FILE.to_owned(), tokenizer.to_vec())].into();
     let compiled = pipeline.compile_with(labels, &named)?;
     compiled.input().ok_or(ImportError::Missing {

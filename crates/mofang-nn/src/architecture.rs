@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
 use crate::sequence::{Recurrent, TextCnn};
 use crate::tabular::Mlp;
-use crate::transformer::{Bert, Gpt2, Llama};
+use crate::transformer::{Bert, Gpt2, Llama, Vit};
 use crate::{Network, NetworkSpec, NnError, WeightShapes};
 
 /// One option of an architecture's configuration, for help texts and schemas.
@@ -73,6 +73,7 @@ pub fn all() -> &'static [&'static dyn Architecture] {
         &SimpleCnn,
         &Squeezenet,
         &TextCnn,
+        &Vit,
     ]
 }
 

@@ -7,7 +7,7 @@ use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::sequence::{RecurrentBody, TextCnnBody};
 use crate::tabular::TabularMlp;
-use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody};
+use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody, VitBody};
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
 #[expect(
@@ -30,6 +30,8 @@ pub(crate) enum Body {
     TabularMlp(TabularMlp),
     /// Convolutions over tokens.
     TextCnn(TextCnnBody),
+    /// A Transformer encoder of the patches of an image.
+    Vit(VitBody),
 }
 
 impl Body {
@@ -43,6 +45,7 @@ impl Body {
             Self::Recurrent(body) => body.forward(input, pass),
             Self::TabularMlp(body) => body.forward(input.into_rows(), pass),
             Self::TextCnn(body) => body.forward(input.into_tokens(), pass),
+            Self::Vit(body) => body.forward(input.into_images(), pass),
         }
     }
 
@@ -55,7 +58,8 @@ impl Body {
             | Self::Layers(_)
             | Self::Recurrent(_)
             | Self::TabularMlp(_)
-            | Self::TextCnn(_) => None,
+            | Self::TextCnn(_)
+            | Self::Vit(_) => None,
         }
     }
 
@@ -68,7 +72,8 @@ impl Body {
             | Self::Llama(_)
             | Self::Recurrent(_)
             | Self::TabularMlp(_)
-            | Self::TextCnn(_) => {}
+            | Self::TextCnn(_)
+            | Self::Vit(_) => {}
         }
     }
 }

@@ -205,6 +205,15 @@ impl<'a> Builder<'a> {
         })
     }
 
+    /// A parameter that stands for itself.
+    pub(crate) fn free<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        initializer: Initializer,
+    ) -> Result<Param<Tensor<D>>, NnError> {
+        self.parameter(shape, initializer, 1, 1)
+    }
+
     /// A linear layer whose weights are the other way round, with a bias of zeros.
     pub(crate) fn projection(
         &mut self,

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::architecture::{Start, find};
 use crate::body::Body;
+use crate::kernels::{Held, give_back};
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::name_path::{NamePath, is_below, is_buffer};
 use crate::transformer::{Continuation, Decoder};
-use crate::{Input, NnError, cpu_device, tensor_from_burn};
+use crate::{GradientSet, Input, NnError, cpu_device, tensor_from_burn};
 
 /// Largest image side and most channels, so that sizes cannot overflow.
 const SIDE_MAX: usize = 1 << 14;
@@ -372,6 +373,26 @@ impl Network {
         visitor.collected
     }
 
+    /// As [`Network::gradients`], without a copy.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn gradient_set(&self, gradients: &Gradients) -> Result<GradientSet, NnError> {
+        let mut visitor = Slopes {
+            path: NamePath::default(),
+            gradients,
+            collected: Ok(GradientSet::default()),
+        };
+        self.visit(&mut visitor);
+        visitor.collected
+    }
+
+    /// Gives the memory of parameters that nobody else has back, to be used again: a step of training makes
+    /// as many values as it leaves behind.
+    pub fn recycle(self) {
+        self.map(&mut Recycling::default());
+    }
+
     /// Gives parameters and buffers the values that `take` has for their names, and leaves the others
     /// as they are. Values of another length are ignored. Nothing old is read: a network of a hundred
     /// megabytes is filled as fast as they are moved.
@@ -494,6 +515,63 @@ impl ModuleVisitor for Values<'_> {
     }
 }
 
+struct Slopes<'a> {
+    path: NamePath,
+    gradients: &'a Gradients,
+    collected: Result<GradientSet, NnError>,
+}
+
+impl ModuleVisitor for Slopes<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let name = self.path.name();
+        if is_buffer(&name) {
+            return;
+        }
+        if let (Some(tensor), Ok(gradients)) =
+            (param.val().grad(self.gradients), &mut self.collected)
+        {
+            match Held::of(tensor) {
+                Ok(gradient) => gradients.insert(name, gradient),
+                Err(error) => self.collected = Err(error),
+            }
+        }
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, name: &str, container_type: &str) {
+        self.path.exit(name, container_type);
+    }
+}
+
+/// Leaves next to nothing in the place of each parameter. Running statistics are shared with clones, and stay.
+#[derive(Default)]
+struct Recycling {
+    path: NamePath,
+}
+
+impl ModuleMapper for Recycling {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if is_buffer(&self.path.name()) {
+            return param;
+        }
+        let device = param.device();
+        let (id, tensor, _) = param.consume();
+        give_back(tensor);
+        Param::initialized(id, Tensor::zeros([1; D], &device))
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, name: &str, container_type: &str) {
+        self.path.exit(name, container_type);
+    }
+}
+
 struct Replacements<'a> {
     path: NamePath,
     take: &'a mut dyn FnMut(&str) -> Option<Vec<f32>>,
@@ -563,14 +641,14 @@ struct Changes<'a> {
 impl ModuleMapper for Changes<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let info = info_of(&self.path, &param.dims());
-        let old = match tensor_from_burn(param.val().without_autodiff()) {
+        let old = match Held::of(param.val()) {
             Ok(old) => old,
             Err(error) => {
                 self.failure = Some(error);
                 return param;
             }
         };
-        let new = (self.change)(&info, old.data());
+        let new = (self.change)(&info, old.as_slice());
         with_values(param, new)
     }
 

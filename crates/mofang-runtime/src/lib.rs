@@ -20,6 +20,7 @@ mod onnx;
 mod predictor;
 mod runtime;
 mod settings;
+mod trees;
 
 pub use error::RuntimeError;
 pub use predictor::Predictor;

@@ -6,6 +6,7 @@ use mofang_types::{Package, PackageManifest, Tensor};
 
 use crate::native::Native;
 use crate::onnx::Onnx;
+use crate::trees::Trees;
 use crate::{RuntimeError, RuntimeSettings};
 
 /// An engine that can load packages.
@@ -46,7 +47,7 @@ pub trait LoadedModel: fmt::Debug + Send + Sync {
 
 /// Every runtime of this build, alphabetically.
 pub fn all() -> &'static [&'static dyn Runtime] {
-    &[&Native, &Onnx]
+    &[&Native, &Onnx, &Trees]
 }
 
 /// The first runtime that loads packages of this kind.

@@ -23,13 +23,18 @@ pub const LABELS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
 /// # Errors
 /// When the architecture refuses its configuration.
 pub fn tiny_draft(seed: u64) -> Result<PackageDraft, NnError> {
+    draft_of(seed, ModelInput::image(IMAGE_SHAPE))
+}
+
+/// The same around a network for other images.
+pub(crate) fn draft_of(seed: u64, input: ModelInput) -> Result<PackageDraft, NnError> {
     let architecture = ArchitectureSpec {
         name: "simple_cnn".to_owned(),
         config: json!({ "blocks": [{ "channels": 4 }], "hidden": [] }),
     };
     let spec = NetworkSpec {
         architecture: architecture.clone(),
-        input: ModelInput::image(IMAGE_SHAPE),
+        input,
         outputs: LABELS.len(),
     };
     let weights = Network::new(&spec, seed, &cpu_device())?.to_safetensors()?;

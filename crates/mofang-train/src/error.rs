@@ -24,6 +24,9 @@ pub enum TrainError {
     /// The network or its weights are at fault.
     #[error(transparent)]
     Network(#[from] NnError),
+    /// The trees cannot be grown.
+    #[error(transparent)]
+    Trees(#[from] mofang_trees::TreesError),
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -82,12 +85,6 @@ pub enum TrainError {
         /// Its digest at the start.
         then: ArtifactDigest,
     },
-    /// There is nothing to tell apart.
-    #[error(
-        "the train split of \"{0}\" has examples of one class alone, so there is nothing to tell apart; \
-         look at its labels with `mofang datasets show`"
-    )]
-    OneClass(String),
     /// A fresh run in a folder that has a run.
     #[error("{0} has checkpoints of a run; resume it or take another folder")]
     NotEmpty(PathBuf),
@@ -111,7 +108,10 @@ pub enum TrainError {
     #[error("in [pipeline]: numbers may be missing, which \"{0}\" cannot take; add `impute`")]
     MissingNumbers(String),
     /// Every training example is of one class.
-    #[error("every training example of \"{dataset}\" is of the class \"{label}\"; there is nothing to tell apart")]
+    #[error(
+        "every training example of \"{dataset}\" is of the class \"{label}\", so there is nothing to tell apart; \
+         look at its labels with `mofang datasets show`"
+    )]
     OneClass {
         /// The dataset.
         dataset: String,
@@ -136,6 +136,7 @@ impl Coded for TrainError {
             Self::Recipe(error) => error.code(),
             Self::Data(error) => error.code(),
             Self::Network(error) => error.code(),
+            Self::Trees(error) => error.code(),
             Self::Checkpoint(error) => error.code(),
             Self::File(error) => error.code(),
             Self::Evaluate(error) => error.code(),

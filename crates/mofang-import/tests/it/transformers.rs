@@ -155,10 +155,11 @@ fn embedding(predictor: &Predictor, text: &str) -> Vec<f32> {
     let outputs = predictor
         .infer(&Tensor::new(shape, input.into_data()).unwrap())
         .unwrap();
-    match predictor.decode(outputs.data(), None).unwrap() {
-        Prediction::Embedding(values) => values,
-        other => panic!("{other:?}"),
-    }
+    let prediction = predictor.decode(outputs.data(), None).unwrap();
+    let Prediction::Embedding(values) = prediction else {
+        panic!("{prediction:?}");
+    };
+    values
 }
 
 #[test]
@@ -242,6 +243,56 @@ fn embeddings_of_more_tokens_than_there_are_are_left_out() {
     );
     let error = error.unwrap_err().to_string();
     assert!(error.contains("8 tokens") && error.contains('7'), "{error}");
+}
+
+#[test]
+fn a_vision_transformer_is_imported_with_its_labels_and_its_preparation() {
+    let sizes = json!({
+        "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 12,
+        "patch_size": 4,
+    });
+    let spec = NetworkSpec {
+        architecture: ArchitectureSpec {
+            name: "vit".to_owned(),
+            config: sizes.clone(),
+        },
+        input: ModelInput::image([3, 8, 8]),
+        outputs: 2,
+    };
+    let network = Network::new(&spec, 5, &cpu_device()).unwrap();
+    let mut config = sizes;
+    for (key, value) in [
+        ("model_type", json!("vit")),
+        ("image_size", json!(8)),
+        ("num_channels", json!(3)),
+        ("id2label", json!({ "0": "cat", "1": "dog" })),
+    ] {
+        config[key] = value;
+    }
+    let prepared = json!({ "image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 0.5, 0.5] });
+    let mut files: Folder = [
+        ("config.json", serde_json::to_vec(&config).unwrap()),
+        ("model.safetensors", network.to_safetensors().unwrap()),
+        (
+            "preprocessor_config.json",
+            serde_json::to_vec(&prepared).unwrap(),
+        ),
+    ]
+    .map(|(name, bytes)| (name.to_owned(), bytes))
+    .into();
+    let import = import_folder(&files, &ImportOptions::default()).unwrap();
+    assert_eq!(import.manifest.task, Task::ImageClassification);
+    assert_eq!(import.manifest.labels, ["cat", "dog"]);
+    assert_eq!(import.report.input, ModelInput::image([3, 8, 8]));
+    let steps = import.manifest.pipeline["transforms"].as_array().unwrap();
+    let mean = &steps.last().unwrap()["mean"];
+    assert!((mean[2].as_f64().unwrap() - 0.3).abs() < 1e-6, "{mean}");
+    predictor(&import);
+
+    files.remove("preprocessor_config.json");
+    let import = import_folder(&files, &ImportOptions::default()).unwrap();
+    let warnings = import.report.warnings.join("\n");
+    assert!(warnings.contains("from -1 to 1"), "{warnings}");
 }
 
 #[test]

@@ -2,6 +2,10 @@
 //! several of queries, Ainslie et al. 2023, <https://arxiv.org/abs/2305.13245>.
 //!
 //! The options have the names of `config.json` of transformers' `LlamaForCausalLM`, and so have the parameters.
+#![expect(
+    clippy::struct_field_names,
+    reason = "projections are called so in the weights"
+)]
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};

@@ -22,7 +22,7 @@ fn spec(name: &str, config: Value, vocabulary_size: usize, length_max: usize) ->
     }
 }
 
-fn small() -> Vec<Network> {
+fn networks() -> Vec<Network> {
     let llama = json!({
         "hidden_size": 16, "num_attention_heads": 4, "num_key_value_heads": 2,
         "num_hidden_layers": 3, "intermediate_size": 20, "max_position_embeddings": 9,
@@ -35,9 +35,10 @@ fn small() -> Vec<Network> {
 
 #[test]
 fn a_text_that_goes_on_has_the_logits_of_the_whole() {
-    let ids: [u32; 9] = [3, 7, 7, 1, 29, 4, 11, 2, 5];
-    for network in small() {
-        let batch = Tensor::new(vec![1, 9], ids.map(|id| id as f32).to_vec()).unwrap();
+    let small: [u8; 9] = [3, 7, 7, 1, 29, 4, 11, 2, 5];
+    let ids = small.map(u32::from);
+    for network in networks() {
+        let batch = Tensor::new(vec![1, 9], small.map(f32::from).to_vec()).unwrap();
         let input = network.input(batch, &cpu_device()).unwrap();
         let steps = tensor_from_burn(network.forward_steps(&input).unwrap()).unwrap();
         assert_eq!(steps.shape(), [9, 30]);
@@ -56,7 +57,7 @@ fn a_text_that_goes_on_has_the_logits_of_the_whole() {
 
 #[test]
 fn what_a_text_cannot_go_on_with_is_refused_and_leaves_it_as_it_is() {
-    for network in small() {
+    for network in networks() {
         let mut text = network.continuation().unwrap();
         let before = text.clone().read(&[5]).unwrap();
         for (ids, part) in [

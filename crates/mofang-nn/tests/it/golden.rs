@@ -278,3 +278,8 @@ fn squeezenet_is_torchvisions() {
 fn text_cnn_is_pytorchs() {
     check(include_str!("../golden/text_cnn.json"));
 }
+
+#[test]
+fn vit_is_transformers() {
+    check(include_str!("../golden/vit.json"));
+}

@@ -34,6 +34,10 @@ fn small_config(name: &str) -> serde_json::Value {
             "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 1,
             "intermediate_size": 16,
         }),
+        "vit" => serde_json::json!({
+            "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 1,
+            "intermediate_size": 16,
+        }),
         _ => serde_json::Value::Null,
     }
 }

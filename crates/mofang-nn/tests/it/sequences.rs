@@ -75,6 +75,7 @@ fn specs() -> Vec<NetworkSpec> {
 }
 
 /// Texts of these lengths, filled up with the padding 0 to `length`.
+#[expect(clippy::cast_precision_loss, reason = "ids are small")]
 fn texts(lengths: &[usize], length: usize) -> Tensor {
     let ids = lengths.iter().enumerate().flat_map(|(text, own)| {
         (0..length).map(move |place| {

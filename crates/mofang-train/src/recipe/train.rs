@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::RecipeError;
 use crate::lr_schedule::LrScheduleSpec;
 use crate::metrics;
-use crate::optimizer::OptimizerSpec;
+use crate::optimizer::{AdamWSpec, OptimizerSpec};
 
 /// How the model learns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,7 +16,8 @@ use crate::optimizer::OptimizerSpec;
 pub struct TrainSection {
     /// The seed of initial weights, order, augmentations and dropout.
     pub seed: u64,
-    /// Examples in a step.
+    /// Examples in a step; trees look at all at once.
+    #[serde(default = "default_batch_size")]
     pub batch_size: usize,
     /// Whether a last batch of an epoch that is not full is left out.
     #[serde(default)]
@@ -24,7 +25,8 @@ pub struct TrainSection {
     /// Whether examples of about the same length make a batch, so that little of it is filled up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub group_by_length: bool,
-    /// How parameters follow their gradients.
+    /// How parameters follow their gradients; trees have none.
+    #[serde(default = "default_optimizer")]
     pub optimizer: OptimizerSpec,
     /// Parameters that stay as they are, by the beginnings of their names: `encoder.layer.0`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -63,6 +65,14 @@ pub struct TrainSection {
     /// Threads that prepare batches. They do not change the result.
     #[serde(default = "default_loader_threads")]
     pub loader_threads: usize,
+}
+
+fn default_batch_size() -> usize {
+    256
+}
+
+fn default_optimizer() -> OptimizerSpec {
+    OptimizerSpec::AdamW(AdamWSpec::default())
 }
 
 fn default_checkpoint_every_steps() -> u64 {

@@ -13,7 +13,7 @@ use mofang_data::{
     SplitName,
 };
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
-use mofang_types::{ArtifactDigest, Clock, Tensor};
+use mofang_types::{ArtifactDigest, Clock, Tensor, WEIGHTS_FILE};
 
 use super::step::{self, StepInput, StepResult};
 use super::{
@@ -241,7 +241,7 @@ impl<'a> Session<'a> {
                 loss,
                 gradient_norm,
             } => {
-                self.network = network;
+                std::mem::replace(&mut self.network, network).recycle();
                 (loss, gradient_norm)
             }
             StepResult::NotFinite(what) => return Err(self.diverged(self.state.step + 1, what)),
@@ -430,6 +430,7 @@ impl<'a> Session<'a> {
             run_id: id_of(&self.run_dir),
             status,
             weights,
+            weights_file: WEIGHTS_FILE,
             evaluation,
             gate,
             report,
@@ -494,20 +495,17 @@ pub(super) fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Arc<[f
             *count += 1;
         }
     }
-    let mut present = counts.iter().zip(&dataset.labels).filter(|(count, _)| **count > 0);
-    if let (Some((_, label)), None) = (present.next(), present.next()) {
-        return Err(TrainError::OneClass {
-            dataset: dataset.name.clone(),
-            label: label.clone(),
-        });
-    }
     match &recipe.train.class_weights {
         Some(weights) => Ok(weights.of(&dataset.labels, &counts)?.into()),
         None => Ok(Arc::new([])),
     }
 }
 
-fn first_state(recipe: &Recipe, dataset: &Dataset, fitted: &FittedPipeline) -> RunState {
+pub(super) fn first_state(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    fitted: &FittedPipeline,
+) -> RunState {
     let digests = dataset.splits.iter();
     RunState {
         format_version: STATE_FORMAT_VERSION,
@@ -548,7 +546,11 @@ fn check_classes(recipe: &Recipe, dataset: &Dataset) -> Result<(), TrainError> {
     let examples = dataset.split(SplitName::Train)?.examples();
     let seen: BTreeSet<usize> = examples.iter().filter_map(|e| e.target.class()).collect();
     if seen.len() < 2 {
-        return Err(TrainError::OneClass(dataset.name.clone()));
+        let label = seen.first().and_then(|class| dataset.labels.get(*class));
+        return Err(TrainError::OneClass {
+            dataset: dataset.name.clone(),
+            label: label.cloned().unwrap_or_default(),
+        });
     }
     let unseen = dataset.labels.iter().enumerate();
     let unseen: Vec<&str> = unseen
@@ -672,7 +674,7 @@ pub(super) fn restore(network: Network, checkpoint: &Checkpoint) -> Result<Netwo
     Ok(restored)
 }
 
-fn id_of(run_dir: &std::path::Path) -> String {
+pub(super) fn id_of(run_dir: &std::path::Path) -> String {
     run_dir
         .file_name()
         .unwrap_or_default()
@@ -680,6 +682,6 @@ fn id_of(run_dir: &std::path::Path) -> String {
         .into_owned()
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

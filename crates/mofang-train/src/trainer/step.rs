@@ -58,11 +58,11 @@ pub(super) fn take(
     // the loss has computed, and the loss itself never has to be a tensor.
     let slope = Tensor::new(vec![rows, outputs], std::mem::take(&mut loss.gradient))?;
     let slope = tensor_to_burn::<2>(slope, &device)?;
-    let gradients = network.gradients(&(logits * slope).sum().backward())?;
+    let gradients = network.gradient_set(&(logits * slope).sum().backward())?;
     // In double precision and in the order of names, so that it is the same on every run.
     let squares: f64 = gradients
-        .values()
-        .map(|gradient| sum_of_squares(gradient.data()))
+        .iter()
+        .map(|(_, gradient)| sum_of_squares(gradient))
         .sum();
     let gradient_norm = squares.sqrt();
     if !gradient_norm.is_finite() {
@@ -79,8 +79,9 @@ pub(super) fn take(
     let network = network.map_values(&mut |info, values| {
         let gradient = gradients.get(&info.name)?;
         let factor = rate_factors.get(&info.name).copied().unwrap_or(1.0);
-        Some(optimizer.update(&info.name, values, gradient.data(), factor))
+        Some(optimizer.update(&info.name, values, gradient, factor))
     })?;
+    gradients.recycle();
     Ok(StepResult::Done {
         network,
         loss,

@@ -62,6 +62,17 @@ fn the_digits_recipe_passes_its_gate() {
 }
 
 #[test]
+#[ignore = "minutes; needs the recordings of FSDD"]
+fn the_recipe_of_spoken_digits_passes_its_gate() {
+    let Some(archive) = reference_data("speech/fsdd/fsdd-recordings.tar.gz") else {
+        return;
+    };
+    let datasets = archive.ancestors().nth(2).unwrap().to_owned();
+    let outcome = run(recipe("fsdd-keywords.toml"), datasets);
+    assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
+}
+
+#[test]
 #[ignore = "a quarter of an hour; needs the files of Fashion-MNIST"]
 fn the_fashion_mnist_recipe_passes_its_gate() {
     let Some(folder) = reference_data("vision/fashion-mnist") else {

@@ -197,7 +197,7 @@ fn one_class_and_another_tokenizer_are_refused() {
     one.splits.insert(SplitName::Train, train_split);
     let error = train(request(folder.path(), one, &mut NoObserver)).unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidInput);
-    assert!(error.to_string().contains("one class alone"), "{error}");
+    assert!(error.to_string().contains("is of the class"), "{error}");
 
     // A tokenizer that is taken from elsewhere must stay what it was.
     let tokenizer = |text: &str| {

@@ -271,8 +271,7 @@ fn version_path(reference: &ModelReference) -> String {
     )
 }
 
-/// The media type by the first bytes; the server looks for itself anyway.
-/// What a file to be predicted is sent as: an image by its first bytes, and else a text, whose bytes the
+/// What a file to be predicted is sent as: what its first bytes say, and else a text, whose bytes the
 /// server checks.
 fn input_media_type(bytes: &[u8]) -> &'static str {
     const PNG: &[u8] = &[0x89, b'P', b'N', b'G'];
@@ -288,9 +287,16 @@ fn input_media_type(bytes: &[u8]) -> &'static str {
     }
 }
 
-pub(crate) fn media_type(image: &[u8]) -> &'static str {
-    if image.starts_with(&[0xff, 0xd8, 0xff]) {
+/// The media type by the first bytes; the server looks for itself anyway.
+pub(crate) fn media_type(file: &[u8]) -> &'static str {
+    if file.starts_with(&[0xff, 0xd8, 0xff]) {
         "image/jpeg"
+    } else if file.starts_with(b"RIFF") {
+        "audio/wav"
+    } else if file.starts_with(b"fLaC") {
+        "audio/flac"
+    } else if file.starts_with(b"ID3") || file.starts_with(&[0xff]) {
+        "audio/mpeg"
     } else {
         "image/png"
     }

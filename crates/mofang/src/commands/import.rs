@@ -213,6 +213,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         .collect()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn unreadable(error: std::io::Error) -> Failure {
     Failure::bad_input(error.to_string())
 }

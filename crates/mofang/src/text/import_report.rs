@@ -52,7 +52,11 @@ pub(crate) fn import_report(report: &ImportReport) -> String {
     let gives = match report.task {
         Task::Embedding => format!("an embedding of {} numbers", report.outputs),
         Task::Tensor => tensors(&report.signature.outputs),
-        _ => format!("{} classes", report.outputs),
+        Task::AudioClassification
+        | Task::ImageClassification
+        | Task::TabularClassification
+        | Task::TabularRegression
+        | Task::TextClassification => format!("{} classes", report.outputs),
     };
     aligned(&[
         row(["format", &format!("{}{place}", report.format)]),

@@ -8,6 +8,7 @@ mod import;
 mod onnx;
 mod predict;
 mod quickstart;
+mod recordings;
 mod server;
 mod support;
 mod texts;

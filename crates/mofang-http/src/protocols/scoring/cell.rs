@@ -1,10 +1,10 @@
-//! One value of a scoring request: a number, a tensor in nested lists, a text, or an image in base64.
+//! One value of a scoring request: a number, a tensor in nested lists, a text, or a file in base64.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mofang_data::RawExample;
+use mofang_data::{Domain, RawExample};
 use mofang_types::Tensor;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -15,14 +15,18 @@ use crate::nested::Nested;
 /// One value of a request, read in one pass.
 #[derive(Debug, PartialEq)]
 pub(super) enum Cell {
+    /// Nothing, which only a row of a table may have.
+    Missing,
     /// A number, which is a feature of its row.
-    Number(f32),
+    Number(f64),
     /// Lists of numbers.
     Tensor(Nested),
     /// A text; for a model of anything but texts a file in base64, as pandas writes bytes.
     Text(String),
     /// A file in base64, as TensorFlow Serving writes bytes.
     Bytes(String),
+    /// True or false, which only a row of a table may have.
+    Truth(bool),
 }
 
 /// What the model of a request takes.
@@ -32,8 +36,8 @@ pub(super) struct Taken<'a> {
     pub(super) name: &'a str,
     /// The shape of an example, where it is fixed.
     pub(super) example_shape: Option<&'a [usize]>,
-    /// Whether it takes texts, so that a string is one.
-    pub(super) is_text: bool,
+    /// What its transforms take: of texts a string is one.
+    pub(super) domain: Domain,
 }
 
 impl Cell {
@@ -41,17 +45,39 @@ impl Cell {
     pub(super) fn into_example(self, taken: Taken<'_>) -> Result<RawExample, ApiError> {
         let example_shape = taken.example_shape;
         match self {
-            Self::Text(text) if taken.is_text => Ok(RawExample::Text(text)),
+            Self::Text(text) if taken.domain == Domain::Text => Ok(RawExample::Text(text)),
             Self::Bytes(text) | Self::Text(text) => {
                 let bytes = STANDARD
                     .decode(text.trim())
-                    .map_err(|_| ApiError::invalid("a text is not the base64 of an image file"))?;
+                    .map_err(|_| ApiError::invalid("a text is not the base64 of a file"))?;
                 Ok(RawExample::Encoded(bytes))
             }
             Self::Tensor(nested) => tensor(nested.shape, nested.values, example_shape),
-            Self::Number(value) => tensor(vec![1], vec![value], example_shape),
+            Self::Number(value) => tensor(vec![1], vec![narrow(value)], example_shape),
+            Self::Missing | Self::Truth(_) => Err(ApiError::invalid(
+                "null, true or false stands where a number, lists of numbers or an image in base64 has to",
+            )),
         }
     }
+
+    /// The cell as one of a row of a table, whose texts are texts.
+    pub(super) fn into_table_cell(self, column: &str) -> Result<mofang_data::Cell, ApiError> {
+        match self {
+            Self::Missing => Ok(mofang_data::Cell::Missing),
+            Self::Number(number) => Ok(mofang_data::Cell::Number(number)),
+            Self::Bytes(text) | Self::Text(text) => Ok(mofang_data::Cell::Text(text)),
+            Self::Truth(value) => Ok(mofang_data::Cell::Text(value.to_string())),
+            Self::Tensor(_) => Err(ApiError::invalid(format!(
+                "the column \"{column}\" is a list; a cell is a number, a text, true, false or null"
+            ))),
+        }
+    }
+}
+
+/// Inputs are f32; too large ones become infinite and are refused as such.
+#[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]
+pub(super) fn narrow(value: f64) -> f32 {
+    value as f32
 }
 
 /// An example of these values; a flat one takes the shape of the model's inputs when it fits.
@@ -86,22 +112,26 @@ impl<'de> Visitor<'de> for CellVisitor {
         f.write_str("a number, lists of numbers, a text, or an image in base64")
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "inputs are f32; too large ones become infinite and are refused as such"
-    )]
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f32))
+        Ok(Cell::Number(value))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "inputs are f32")]
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f32))
+        Ok(Cell::Number(value as f64))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "inputs are f32")]
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f32))
+        Ok(Cell::Number(value as f64))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Cell, E> {
+        Ok(Cell::Truth(value))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Cell, E> {
+        Ok(Cell::Missing)
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Cell, E> {
@@ -175,14 +205,14 @@ mod tests {
         assert_eq!(shape_of(vec![4], 4), [1, 2, 2]);
         assert_eq!(shape_of(vec![3], 3), [3]);
         assert_eq!(shape_of(vec![2, 2], 4), [2, 2]);
-        let taken = |is_text| Taken {
+        let taken = |domain| Taken {
             name: "input",
             example_shape: None,
-            is_text,
+            domain,
         };
-        let broken = Cell::Text("%%%".to_owned()).into_example(taken(false));
+        let broken = Cell::Text("%%%".to_owned()).into_example(taken(Domain::Image));
         assert!(broken.unwrap_err().detail.contains("base64"));
-        let text = Cell::Text("%%%".to_owned()).into_example(taken(true));
+        let text = Cell::Text("%%%".to_owned()).into_example(taken(Domain::Text));
         assert_eq!(text.unwrap(), RawExample::Text("%%%".to_owned()));
     }
 }

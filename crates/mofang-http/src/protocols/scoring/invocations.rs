@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
-use mofang_data::{Domain, RawExample};
+use mofang_data::{Domain, RawExample, RowFormat, read_rows};
 use mofang_serving::PredictOutcome;
 use mofang_types::{ModelReference, Prediction, TensorSpec};
 use serde::{Deserialize, Serialize};
@@ -72,8 +72,8 @@ struct ScoredClass {
         ("X-Request-Timeout-Ms" = Option<u64>, Header, description = "how long the answer may take, from the arrival of the request; waiting counts"),
     ),
     request_body(
-        description = "one of MLflow's forms as JSON, a text, or an image",
-        content((Scoring = "application/json"), (String = "text/plain"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "application/x-image")),
+        description = "one of MLflow's forms as JSON, rows as CSV with a line of names, a text, an image, or a recording",
+        content((Scoring = "application/json"), (String = "text/csv"), (String = "text/plain"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "application/x-image"), (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/flac"), (Vec<u8> = "audio/mpeg")),
     ),
     responses((status = 200, description = "a prediction for each example", body = Predictions)),
 )]
@@ -98,27 +98,35 @@ pub(crate) async fn invocations(
             let taken = Taken {
                 name,
                 example_shape: shape.as_deref(),
-                is_text: predictor.pipeline().domain() == Domain::Text,
+                domain: predictor.pipeline().domain(),
             };
             // Lists of numbers are read in one pass, which a list of texts is not.
-            let texts = taken
-                .is_text
+            let texts = (taken.domain == Domain::Text)
                 .then(|| serde_json::from_slice::<TextScoring>(&body).ok());
             match texts.flatten().and_then(|texts| texts.into_asked(name)) {
                 Some(asked) => asked,
                 None => parse_json::<Scoring>(&body)?.into_asked(taken)?,
             }
         }
-        Some("image/png" | "image/jpeg" | "image/bmp" | "application/x-image" | "text/plain") => {
-            Asked {
-                examples: vec![RawExample::Encoded(body.to_vec())],
-                top_k: None,
-            }
-        }
+        Some("text/csv") => Asked {
+            examples: read_rows(RowFormat::Csv, &body)?
+                .into_iter()
+                .map(|row| Ok(RawExample::Row(row?)))
+                .collect::<Result<_, ApiError>>()?,
+            top_k: None,
+        },
+        Some(
+            "image/png" | "image/jpeg" | "image/bmp" | "application/x-image" | "audio/wav"
+            | "audio/flac" | "audio/mpeg" | "text/plain",
+        ) => Asked {
+            examples: vec![RawExample::Encoded(body.to_vec())],
+            top_k: None,
+        },
         _ => {
             return Err(ApiError::new(
                 mofang_types::ErrorCode::UnsupportedMediaType,
-                "the body has to be application/json, text/plain, image/png, image/jpeg, image/bmp or application/x-image",
+                "the body has to be application/json, text/csv, text/plain, image/png, image/jpeg, image/bmp, \
+                 application/x-image, audio/wav, audio/flac or audio/mpeg",
             ));
         }
     };

@@ -1,8 +1,9 @@
-//! The forms in which inputs come: tensors as JSON or bytes, images raw or as a form.
+//! The forms in which inputs come: tensors as JSON or bytes, images and recordings raw or as a form, rows as
+//! CSV or JSON lines.
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use mofang_data::{RawExample, Row};
+use mofang_data::{DataError, RawExample, Row, RowFormat, read_rows};
 use mofang_types::{DType, ErrorCode, Tensor};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -122,10 +123,11 @@ pub(super) async fn read_inputs(
 ) -> Result<Inputs, ApiError> {
     let inputs = match media_type(headers).as_deref() {
         Some("application/json") => read_json(&body)?,
-        Some("image/png" | "image/jpeg" | "image/bmp") => {
-            Inputs::one(RawExample::Encoded(body.to_vec()))
+        Some("text/csv") => read_table(RowFormat::Csv, &body)?,
+        Some("application/jsonl" | "application/x-ndjson") => {
+            read_table(RowFormat::JsonLines, &body)?
         }
-        Some("text/plain") => Inputs::one(RawExample::Encoded(body.to_vec())),
+        Some(media_type) if is_file(media_type) => Inputs::one(RawExample::Encoded(body.to_vec())),
         Some("application/octet-stream") => {
             Inputs::one(RawExample::Tensor(read_raw(&body, example_shape().await?)?))
         }
@@ -133,8 +135,8 @@ pub(super) async fn read_inputs(
         _ => {
             return Err(ApiError::new(
                 ErrorCode::UnsupportedMediaType,
-                "the body has to be application/json, text/plain, image/png, image/jpeg, image/bmp, \
-                 multipart/form-data or application/octet-stream",
+                "the body has to be application/json, text/csv, application/jsonl, text/plain, image/png, image/jpeg, \
+                 image/bmp, audio/wav, audio/flac, audio/mpeg, multipart/form-data or application/octet-stream",
             ));
         }
     };
@@ -145,6 +147,26 @@ pub(super) async fn read_inputs(
         ))),
         _ => Ok(inputs),
     }
+}
+
+/// Whether the body is the bytes of a file, which the pipeline reads. Sound has several names: those
+/// without `x-` were registered after the formats were in use.
+fn is_file(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "audio/flac"
+            | "audio/mp3"
+            | "audio/mpeg"
+            | "audio/vnd.wave"
+            | "audio/wav"
+            | "audio/wave"
+            | "audio/x-flac"
+            | "audio/x-wav"
+            | "image/bmp"
+            | "image/jpeg"
+            | "image/png"
+            | "text/plain"
+    )
 }
 
 fn read_json(body: &[u8]) -> Result<Inputs, ApiError> {
@@ -170,6 +192,16 @@ fn read_json(body: &[u8]) -> Result<Inputs, ApiError> {
     Ok(Inputs {
         examples: inputs.into_iter().map(InputBody::into_example).collect(),
         top_k,
+    })
+}
+
+/// The rows of a table; a bad one fails alone.
+fn read_table(format: RowFormat, body: &[u8]) -> Result<Inputs, ApiError> {
+    let rows = read_rows(format, body)?.into_iter();
+    let example = |row: Result<Row, DataError>| Ok(RawExample::Row(row?));
+    Ok(Inputs {
+        examples: rows.map(example).collect(),
+        top_k: None,
     })
 }
 
