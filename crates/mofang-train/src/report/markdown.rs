@@ -98,7 +98,10 @@ fn write_evaluation(
         writeln!(out)?;
     }
     if !baselines.is_empty() {
-        writeln!(out, "\nBeside each value stands what an answer without a model reaches.")?;
+        writeln!(
+            out,
+            "\nBeside each value stands what is reached without the network."
+        )?;
     }
     if let Some(residuals) = &evaluation.residuals {
         return write_residuals(out, residuals);
@@ -125,7 +128,10 @@ fn write_evaluation(
 /// How far predicted numbers are from the true ones.
 fn write_residuals(out: &mut String, residuals: &Residuals) -> std::fmt::Result {
     writeln!(out, "\n![predicted over true](numbers.svg)\n")?;
-    writeln!(out, "| share of examples | predicted − true at most |\n| ---: | ---: |")?;
+    writeln!(
+        out,
+        "| share of examples | predicted − true at most |\n| ---: | ---: |"
+    )?;
     let mut quantiles: Vec<(u32, f64)> = residuals
         .quantiles
         .iter()
@@ -138,10 +144,17 @@ fn write_residuals(out: &mut String, residuals: &Residuals) -> std::fmt::Result 
     if residuals.largest.is_empty() {
         return writeln!(out);
     }
-    writeln!(out, "\nThe largest errors:\n\n| example | is | predicted |\n| --- | ---: | ---: |")?;
+    writeln!(
+        out,
+        "\nThe largest errors:\n\n| example | is | predicted |\n| --- | ---: | ---: |"
+    )?;
     for error in &residuals.largest {
         let id = cell(&error.id);
-        writeln!(out, "| {id} | {:.4} | {:.4} |", error.truth, error.predicted)?;
+        writeln!(
+            out,
+            "| {id} | {:.4} | {:.4} |",
+            error.truth, error.predicted
+        )?;
     }
     writeln!(out)
 }

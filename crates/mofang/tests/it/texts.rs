@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use mofang_types::testing::reference_data;
 use rustix::process::Signal;
-use serde_json::Value;
 
 use crate::support::Home;
 
@@ -144,79 +142,4 @@ fn rel_1_a_run_over_texts_that_is_killed_ends_with_the_same_weights() {
     home.run(&["train", "recipe.toml", "--resume", "--no-publish"])
         .expect(0);
     assert_eq!(digest(&home), digest(&whole));
-}
-
-#[test]
-fn a_sentence_encoder_is_imported_with_its_tokenizer() {
-    let Some(folder) = reference_data("models/safetensors/all-MiniLM-L6-v2-f16") else {
-        return;
-    };
-    let home = Home::new();
-    let file = |name: &str| folder.join(name).display().to_string();
-    let (weights, config, tokenizer) = (
-        file("model.safetensors"),
-        file("config.json"),
-        file("tokenizer.json"),
-    );
-    let imported = home
-        .run(&[
-            "import",
-            &weights,
-            "--name",
-            "minilm",
-            "--task",
-            "embedding",
-            "--architecture",
-            "bert",
-            "--architecture-config",
-            &config,
-            "--tokenizer",
-            &tokenizer,
-            "--length-max",
-            "256",
-            "--license",
-            "Apache-2.0",
-            "--source",
-            "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
-        ])
-        .expect(0);
-    assert!(
-        imported.stdout.contains("imported as minilm@1"),
-        "{}",
-        imported.stdout
-    );
-    let reference: Value =
-        serde_json::from_str(&fs::read_to_string(file("reference_embeddings.json")).unwrap())
-            .unwrap();
-    let item = &reference["items"][2];
-    let answer = home
-        .run(&[
-            "predict",
-            "minilm",
-            "--text",
-            item["text"].as_str().unwrap(),
-            "--format",
-            "json",
-        ])
-        .expect(0)
-        .json();
-    let numbers = |value: &Value| -> Vec<f64> { serde_json::from_value(value.clone()).unwrap() };
-    let (found, expected) = (
-        numbers(&answer["prediction"]["embedding"]),
-        numbers(&item["embedding"]),
-    );
-    let cosine: f64 = found.iter().zip(&expected).map(|(a, b)| a * b).sum();
-    assert!(cosine >= 0.99999, "{cosine}");
-    home.run(&[
-        "import",
-        &weights,
-        "--name",
-        "m",
-        "--architecture",
-        "bert",
-        "--tokenizer",
-        &config,
-    ])
-    .expect(2)
-    .complains("tokenizer.json: it is no tokenizer");
 }
