@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
         "mofang-host",
         "mofang-kernels",
         "mofang-nn",
+        "mofang-trees",
         "mofang-train",
         "mofang-import",
     ],

@@ -8,4 +8,5 @@ mod recipes;
 mod resume;
 mod rules;
 mod support;
+mod tables;
 mod texts;

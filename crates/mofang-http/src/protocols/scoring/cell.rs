@@ -180,9 +180,13 @@ mod tests {
             panic!("lists are a tensor")
         };
         assert_eq!(nested.shape, [2, 2]);
+        for (text, expected) in [("null", Cell::Missing), ("true", Cell::Truth(true))] {
+            assert_eq!(cell(text), expected);
+            assert!(cell(text).into_example(None).is_err(), "{text}");
+            assert!(cell(text).into_table_cell("a").is_ok(), "{text}");
+        }
+        assert!(cell("[1]").into_table_cell("a").is_err());
         for text in [
-            "null",
-            "true",
             "{}",
             "{\"b64\": 1}",
             "{\"b64\": \"a\", \"c\": \"d\"}",
