@@ -1,5 +1,6 @@
 //! Gradient-boosted trees, on the processor.
 
+use mofang_data::DataError;
 use mofang_trees::{ARCHITECTURE, ENSEMBLE_FILE, Ensemble};
 use mofang_types::{ModelInput, ModelSignature, Package, PackageManifest, Tensor};
 
@@ -80,6 +81,12 @@ impl LoadedModel for TreesModel {
     fn infer(&self, batch: &Tensor) -> Result<Tensor, RuntimeError> {
         for input in &self.signature.inputs {
             input.check(batch.shape())?;
+        }
+        if batch.data().is_empty() {
+            return Err(RuntimeError::Data(DataError::WrongShape {
+                actual: batch.shape().to_vec(),
+                expected: "at least one row".to_owned(),
+            }));
         }
         let failed = |error: &dyn std::fmt::Display| RuntimeError::Unloadable {
             part: ENSEMBLE_FILE,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mofang_nn::{Network, NetworkSpec, NnError, cpu_device};
 use mofang_onnx::testing::TinyClassifier;
+use mofang_trees::{Booster, Rows, Settings, Targets};
 use mofang_types::{
     ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature, ONNX_FILE, Package,
     PackageManifest, Provenance, Task, WEIGHTS_FILE,
@@ -46,6 +47,42 @@ pub(crate) fn onnx_package() -> Package {
     "pixels".clone_into(&mut manifest.signature.inputs[0].name);
     "scores".clone_into(&mut manifest.signature.outputs[0].name);
     let files = BTreeMap::from([(ONNX_FILE.to_owned(), TinyClassifier::default().build())]);
+    Package { manifest, files }
+}
+
+/// A package around trees that tell which of two numbers is larger.
+pub(crate) fn trees_package() -> Package {
+    let values: Vec<f32> = (0..200_u8)
+        .map(|value| f32::from(value * 37 % 101))
+        .collect();
+    let classes = values
+        .chunks_exact(2)
+        .map(|row| usize::from(row[0] > row[1]));
+    let targets = Targets::Classes {
+        labels: classes.collect(),
+        count: 2,
+    };
+    let rows = Rows {
+        values: &values,
+        numbers: 2,
+        categories: &[],
+    };
+    let mut booster = Booster::new(rows, targets, vec![1.0; 100], Settings::default(), 1).unwrap();
+    (0..5).for_each(|_| drop(booster.step()));
+    let ensemble = booster.ensemble();
+    let input = ModelInput::Row {
+        numbers: 2,
+        categories: Vec::new(),
+    };
+    let mut manifest = manifest(ArchitectureSpec {
+        name: mofang_trees::ARCHITECTURE.to_owned(),
+        config: json!({}),
+    });
+    manifest.task = Task::TabularClassification;
+    manifest.signature = ModelSignature::of(&input, manifest.task, ensemble.outputs());
+    manifest.input = Some(input);
+    let bytes = ensemble.to_bytes();
+    let files = BTreeMap::from([(mofang_trees::ENSEMBLE_FILE.to_owned(), bytes)]);
     Package { manifest, files }
 }
 
