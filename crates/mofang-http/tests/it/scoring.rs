@@ -133,7 +133,10 @@ async fn wrong_requests_are_refused_with_the_row() {
             "row 1: a text is not the base64",
         ),
         (json!({ "instances": [[true]] }), "true or false"),
-        (json!({ "instances": [null] }), "invalid JSON"),
+        (
+            json!({ "instances": [null] }),
+            "row 0: null, true or false stands",
+        ),
         (json!({ "instances": [vec![1e39; 64]] }), "not finite"),
         (
             json!({ "inputs": { "picture": [tensor(0)] } }),
