@@ -63,7 +63,7 @@ impl TensorModel {
             }
         };
         let has_output = |output: &&str| description.outputs.iter().any(|one| one.name == **output);
-        if Some(config.output.as_str()).filter(has_output).is_none() {
+        if Some(config.output.as_str()).as_ref().is_none_or(|x| !has_output(x)) {
             return Err(HostError::Configuration(format!(
                 "the model does not have the output \"{}\"",
                 config.output
