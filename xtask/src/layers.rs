@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
         "mofang-pytorch",
         "mofang-kernels",
         "mofang-nn",
+        "mofang-trees",
         "mofang-train",
         "mofang-import",
     ],

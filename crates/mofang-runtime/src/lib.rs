@@ -18,6 +18,7 @@ mod error;
 mod native;
 mod predictor;
 mod runtime;
+mod trees;
 
 pub use error::RuntimeError;
 pub use predictor::Predictor;

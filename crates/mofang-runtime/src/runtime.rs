@@ -6,6 +6,7 @@ use mofang_types::{Package, PackageManifest, Tensor};
 
 use crate::RuntimeError;
 use crate::native::Native;
+use crate::trees::Trees;
 
 /// An engine that can load packages.
 pub trait Runtime: fmt::Debug + Send + Sync {
@@ -41,7 +42,7 @@ pub trait LoadedModel: fmt::Debug + Send + Sync {
 
 /// Every runtime of this build, alphabetically.
 pub fn all() -> &'static [&'static dyn Runtime] {
-    &[&Native]
+    &[&Native, &Trees]
 }
 
 /// The first runtime that loads packages of this kind.

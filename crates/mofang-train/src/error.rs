@@ -24,6 +24,9 @@ pub enum TrainError {
     /// The network or its weights are at fault.
     #[error(transparent)]
     Network(#[from] NnError),
+    /// The trees cannot be grown.
+    #[error(transparent)]
+    Trees(#[from] mofang_trees::TreesError),
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -118,6 +121,7 @@ impl Coded for TrainError {
             Self::Recipe(error) => error.code(),
             Self::Data(error) => error.code(),
             Self::Network(error) => error.code(),
+            Self::Trees(error) => error.code(),
             Self::Checkpoint(error) => error.code(),
             Self::File(error) => error.code(),
             Self::Evaluate(error) => error.code(),

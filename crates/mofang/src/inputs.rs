@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use mofang_data::{RawExample, Row};
+use mofang_data::{RawExample, Row, RowFormat, read_rows};
 use mofang_types::{ErrorCode, Tensor};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -16,11 +16,14 @@ use crate::shape::Shape;
 /// The endings of files that a directory is searched for.
 const IMAGE_EXTENSIONS: [&str; 4] = ["bmp", "jpeg", "jpg", "png"];
 
+/// The endings of files whose rows are inputs.
+const TABLE_EXTENSIONS: [&str; 4] = ["csv", "jsonl", "ndjson", "tsv"];
+
 /// Most bytes of one input.
 const INPUT_BYTES_MAX: u64 = 64 << 20;
 
 /// One input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Input {
     /// A file.
     File(PathBuf),
@@ -30,6 +33,13 @@ pub(crate) enum Input {
     Text(String),
     /// A row of a table, as a JSON object.
     Row(String),
+    /// A row of a file, or why it is none.
+    FileRow {
+        /// The file and the row's number.
+        name: String,
+        /// The row.
+        row: Result<Row, String>,
+    },
     /// Numbers of a normal distribution, as the model takes them.
     Random {
         /// The shape; a batch of one may stand before it.
@@ -46,6 +56,7 @@ impl Input {
             Self::File(path) => path.display().to_string(),
             Self::Stdin => "-".to_owned(),
             Self::Text(text) | Self::Row(text) => text.clone(),
+            Self::FileRow { name, .. } => name.clone(),
             Self::Random { shape, seed } => format!("random {shape} (seed {seed})"),
         }
     }
@@ -66,6 +77,10 @@ impl Input {
                 .context("cannot read stdin")?,
             Self::Text(text) => return Ok(RawExample::Text(text.clone())),
             Self::Row(text) => return row(text),
+            Self::FileRow { row, .. } => {
+                let row = row.clone().map_err(Failure::bad_input)?;
+                return Ok(RawExample::Row(row));
+            }
             Self::Random { shape, seed } => return random(shape.example(), *seed),
         };
         if bytes.len() as u64 > INPUT_BYTES_MAX {
@@ -117,6 +132,10 @@ pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
             }
             inputs.extend(found);
         } else if path.exists() || !text.contains(['*', '?', '[']) {
+            if path.is_file() && TABLE_EXTENSIONS.iter().any(|ending| has_extension(path, ending)) {
+                inputs.extend(rows_of(path)?);
+                continue;
+            }
             // A file that is not there fails alone, when it is read.
             inputs.push(Input::File(path.to_owned()));
         } else {
@@ -138,6 +157,33 @@ pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
         }
     }
     Ok(inputs)
+}
+
+fn has_extension(path: &Path, ending: &str) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case(ending))
+}
+
+/// The rows of a table in a file, each an input of its own.
+fn rows_of(path: &Path) -> anyhow::Result<Vec<Input>> {
+    let failed = |reason: String| {
+        Failure::bad_input(format!("cannot read {}: {reason}", path.display()))
+    };
+    let size_bytes = fs::metadata(path)
+        .map_err(|error| failed(error.to_string()))?
+        .len();
+    if size_bytes > INPUT_BYTES_MAX {
+        let message = format!("{} has more than {INPUT_BYTES_MAX} bytes", path.display());
+        return Err(Failure::new(ErrorCode::PayloadTooLarge, message).into());
+    }
+    let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let format = RowFormat::of_name(&path.to_string_lossy());
+    let rows = read_rows(format, &bytes).map_err(|error| failed(error.to_string()))?;
+    let rows = rows.into_iter().zip(1_usize..).map(|(row, number)| Input::FileRow {
+        name: format!("{}:{number}", path.display()),
+        row: row.map_err(|error| error.to_string()),
+    });
+    Ok(rows.collect())
 }
 
 fn images_of(folder: &Path) -> anyhow::Result<Vec<Input>> {

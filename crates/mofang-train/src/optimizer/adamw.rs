@@ -43,6 +43,19 @@ fn default_weight_decay() -> f64 {
     0.01
 }
 
+impl Default for AdamWSpec {
+    /// The rate is PyTorch's.
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-3,
+            beta_1: default_beta_1(),
+            beta_2: default_beta_2(),
+            epsilon: default_epsilon(),
+            weight_decay: default_weight_decay(),
+        }
+    }
+}
+
 impl AdamWSpec {
     pub(super) fn check(&self) -> Result<(), String> {
         check_range("learning_rate", self.learning_rate, 0.0, 1e6)?;

@@ -2,6 +2,7 @@
 
 use mofang_data::DataError;
 use mofang_nn::NnError;
+use mofang_trees::TreesError;
 use mofang_types::{Coded, ErrorCode};
 
 use super::RECIPE_FORMAT_VERSION;
@@ -27,6 +28,9 @@ pub enum RecipeError {
     /// The dataset's or the pipeline's part is wrong.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The settings of trees are wrong.
+    #[error("in [architecture]: {0}")]
+    Trees(#[from] TreesError),
     /// The architecture's part is wrong.
     #[error("in [architecture]: {0}")]
     Architecture(#[from] NnError),

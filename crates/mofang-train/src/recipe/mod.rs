@@ -16,6 +16,7 @@ use mofang_nn::architectures;
 use mofang_types::{ArchitectureSpec, ArtifactDigest, ModelInput, ModelName, Task};
 use serde::{Deserialize, Serialize};
 
+use crate::evaluation::EvaluateSettings;
 use crate::loss::{CrossEntropy, Loss};
 use crate::metrics::Judged;
 
@@ -174,6 +175,44 @@ impl Recipe {
         }
     }
 
+    /// Whether the model is an ensemble of trees, which no gradient loop trains.
+    pub(crate) fn grows_trees(&self) -> bool {
+        self.architecture.name == mofang_trees::ARCHITECTURE
+    }
+
+    /// How the result is judged.
+    pub(crate) fn evaluate_settings(&self) -> EvaluateSettings {
+        EvaluateSettings {
+            batch_size: self.evaluate.batch_size,
+            most_confused: self.evaluate.most_confused,
+            loader_threads: self.train.loader_threads,
+        }
+    }
+
+    fn check_trees(&self) -> Result<(), RecipeError> {
+        mofang_trees::Settings::from_config(&self.architecture.config)?;
+        let domain = self.pipeline.domain()?;
+        if domain != Domain::Table {
+            return Err(RecipeError::invalid(
+                "architecture",
+                format!("gradient_boosting takes rows of a table, and the pipeline takes {domain}"),
+            ));
+        }
+        if self.architecture.initial_weights.is_some() {
+            return Err(RecipeError::invalid(
+                "architecture",
+                "gradient_boosting begins with no weights; leave initial_weights out",
+            ));
+        }
+        if self.train.label_smoothing != 0.0 {
+            return Err(RecipeError::invalid(
+                "train",
+                "gradient_boosting knows no label_smoothing; leave it out",
+            ));
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), RecipeError> {
         if self.format_version == 0 || self.format_version > RECIPE_FORMAT_VERSION {
             return Err(RecipeError::NewerFormat(self.format_version));
@@ -202,7 +241,11 @@ impl Recipe {
                 ));
             }
         }
-        architectures::find(&self.architecture.name)?;
+        if self.grows_trees() {
+            self.check_trees()?;
+        } else {
+            architectures::find(&self.architecture.name)?;
+        }
         self.train.check(self.model.task)?;
         self.evaluate.check(self.model.task)?;
         if self.train.needs_validation() && self.data.split.validation_fraction <= 0.0 {

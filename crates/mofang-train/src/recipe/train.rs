@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::RecipeError;
 use crate::lr_schedule::LrScheduleSpec;
 use crate::metrics;
-use crate::optimizer::OptimizerSpec;
+use crate::optimizer::{AdamWSpec, OptimizerSpec};
 
 /// How the model learns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,12 +14,14 @@ use crate::optimizer::OptimizerSpec;
 pub struct TrainSection {
     /// The seed of initial weights, order, augmentations and dropout.
     pub seed: u64,
-    /// Examples in a step.
+    /// Examples in a step; trees look at all at once.
+    #[serde(default = "default_batch_size")]
     pub batch_size: usize,
     /// Whether a last batch of an epoch that is not full is left out.
     #[serde(default)]
     pub drop_last: bool,
-    /// How parameters follow their gradients.
+    /// How parameters follow their gradients; trees have none.
+    #[serde(default = "default_optimizer")]
     pub optimizer: OptimizerSpec,
     /// How the learning rate changes.
     #[serde(default)]
@@ -51,6 +53,14 @@ pub struct TrainSection {
     /// Threads that prepare batches. They do not change the result.
     #[serde(default = "default_loader_threads")]
     pub loader_threads: usize,
+}
+
+fn default_batch_size() -> usize {
+    256
+}
+
+fn default_optimizer() -> OptimizerSpec {
+    OptimizerSpec::AdamW(AdamWSpec::default())
 }
 
 fn default_checkpoint_every_steps() -> u64 {

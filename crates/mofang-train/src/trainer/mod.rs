@@ -5,9 +5,10 @@ mod outcome;
 mod request;
 mod session;
 mod step;
+mod trees;
 
 use burn::module::Module as _;
-use mofang_data::{CompiledPipeline, SplitName};
+use mofang_data::{CompiledPipeline, Dataset, SplitName};
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
 use mofang_types::Tensor;
 
@@ -17,11 +18,12 @@ pub use request::{InitialWeights, Resume, TrainRequest};
 
 use crate::baseline::baselines;
 use crate::checkpoint::CheckpointFolder;
-use crate::evaluation::{EvaluateSettings, InferFailure, evaluate};
+use crate::evaluation::{Evaluation, InferFailure, evaluate};
 use crate::gate::GateResult;
 use crate::metrics::find_value;
 use crate::recipe::FinalWeights;
 use crate::report::Report;
+use crate::run_state::RunState;
 use crate::{Recipe, StopReason, TrainError};
 use session::{End, Session};
 
@@ -35,6 +37,9 @@ const CHECKPOINTS_FOLDER: &str = "checkpoints";
 /// last good checkpoint), or a file cannot be written. Checkpoints stay, and the run can go on from
 /// the newest.
 pub fn train(request: TrainRequest<'_>) -> Result<TrainOutcome, TrainError> {
+    if request.recipe.grows_trees() {
+        return trees::train(request);
+    }
     let mut session = Session::open(request)?;
     let end = session.run()?;
     session.close()?;
@@ -49,28 +54,15 @@ fn finish(session: Session<'_>, reason: StopReason) -> Result<TrainOutcome, Trai
     let weights = final_weights(&session)?;
     let mut network = Network::new(&session.spec, session.recipe.train.seed, &cpu_device())?;
     (network, _) = network.load_safetensors(&weights, Strictness::Exact)?;
-    let evaluation = match session.dataset.splits.get(&SplitName::Test) {
-        None => None,
-        Some(split) => {
-            session.observer.evaluating(SplitName::Test, split.len());
-            let settings = EvaluateSettings {
-                batch_size: session.recipe.evaluate.batch_size,
-                most_confused: session.recipe.evaluate.most_confused,
-                loader_threads: session.recipe.train.loader_threads,
-            };
-            let labels = &session.dataset.labels;
-            let infer = &mut |batch: &Tensor| infer(&network, batch);
-            let mut evaluation = evaluate(split, &session.pipeline, infer, labels, &settings)?;
-            if let Ok(train) = session.dataset.split(SplitName::Train) {
-                evaluation.baselines = baselines(train, split, labels.len());
-            }
-            Some(evaluation)
-        }
-    };
-    let gate = gate_of(
-        &session,
-        evaluation.as_ref().map(|evaluation| &evaluation.metrics),
-    );
+    let evaluation = judge(
+        &session.recipe,
+        &session.dataset,
+        &session.pipeline,
+        &mut *session.observer,
+        &mut |batch: &Tensor| infer(&network, batch),
+    )?;
+    let metrics = evaluation.as_ref().map(|evaluation| &evaluation.metrics);
+    let gate = gate_of(&session.recipe, &session.state, metrics);
     let report = Report::new(
         &session.facts(&weights)?,
         &reason,
@@ -85,6 +77,26 @@ fn finish(session: Session<'_>, reason: StopReason) -> Result<TrainOutcome, Trai
         gate,
         Some(report),
     ))
+}
+
+/// Judges a model on the test split, beside what answers without a model reach; none without one.
+fn judge(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    pipeline: &CompiledPipeline,
+    observer: &mut dyn TrainObserver,
+    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
+) -> Result<Option<Evaluation>, TrainError> {
+    let Some(split) = dataset.splits.get(&SplitName::Test) else {
+        return Ok(None);
+    };
+    observer.evaluating(SplitName::Test, split.len());
+    let labels = &dataset.labels;
+    let mut evaluation = evaluate(split, pipeline, infer, labels, &recipe.evaluate_settings())?;
+    if let Ok(train) = dataset.split(SplitName::Train) {
+        evaluation.baselines = baselines(train, split, labels.len());
+    }
+    Ok(Some(evaluation))
 }
 
 /// The weights that the run gives, as safetensors.
@@ -107,18 +119,19 @@ fn final_weights(session: &Session<'_>) -> Result<Vec<u8>, TrainError> {
 }
 
 fn gate_of(
-    session: &Session<'_>,
+    recipe: &Recipe,
+    state: &RunState,
     test: Option<&std::collections::BTreeMap<String, f64>>,
 ) -> GateResult {
     let Recipe {
         train, evaluate, ..
-    } = &session.recipe;
+    } = recipe;
     let target = train.stop.target.as_ref().map(|target| {
         let better = |a: f64, b: f64| match find_value(&target.metric) {
             Ok(metric) if metric.is_better(b, a, 0.0) => b,
             _ => a,
         };
-        let values = session.state.history.iter();
+        let values = state.history.iter();
         let values = values.filter_map(|epoch| epoch.validation.get(&target.metric).copied());
         (target, values.reduce(better))
     });

@@ -6,7 +6,7 @@ use mofang_data::FittedPipeline;
 use mofang_nn::NetworkSpec;
 use mofang_types::{
     ArtifactDigest, MANIFEST_FORMAT_VERSION, ModelSignature, PackageManifest, Provenance,
-    UnixMillis, WEIGHTS_FILE,
+    UnixMillis,
 };
 
 use crate::evaluation::Evaluation;
@@ -43,8 +43,10 @@ pub struct TrainOutcome {
     pub run_id: String,
     /// How it ended.
     pub status: RunStatus,
-    /// The weights, as safetensors under PyTorch's names.
+    /// The weights: safetensors under PyTorch's names, or an ensemble of trees.
     pub weights: Vec<u8>,
+    /// The path of the weights within a package.
+    pub weights_file: &'static str,
     /// How good they are on the test split; none without one or when the run was interrupted.
     pub evaluation: Option<Evaluation>,
     /// Whether they are good enough to be published.
@@ -106,7 +108,7 @@ impl TrainOutcome {
             files: Vec::new(),
         };
         let mut files = BTreeMap::from([
-            (WEIGHTS_FILE.to_owned(), self.weights),
+            (self.weights_file.to_owned(), self.weights),
             (
                 RECIPE_FILE.to_owned(),
                 self.recipe.text().as_bytes().to_vec(),

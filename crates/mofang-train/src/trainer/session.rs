@@ -13,7 +13,7 @@ use mofang_data::{
     SplitName,
 };
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
-use mofang_types::{Clock, Tensor};
+use mofang_types::{Clock, Tensor, WEIGHTS_FILE};
 
 use super::step::{self, StepInput, StepResult};
 use super::{
@@ -415,6 +415,7 @@ impl<'a> Session<'a> {
             run_id: id_of(&self.run_dir),
             status,
             weights,
+            weights_file: WEIGHTS_FILE,
             evaluation,
             gate,
             report,
@@ -491,7 +492,7 @@ pub(super) fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Arc<[f
     }
 }
 
-fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
+pub(super) fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
     let digests = dataset.splits.iter();
     RunState {
         format_version: STATE_FORMAT_VERSION,
@@ -599,7 +600,7 @@ pub(super) fn restore(network: Network, checkpoint: &Checkpoint) -> Result<Netwo
     Ok(restored)
 }
 
-fn id_of(run_dir: &std::path::Path) -> String {
+pub(super) fn id_of(run_dir: &std::path::Path) -> String {
     run_dir
         .file_name()
         .unwrap_or_default()
@@ -607,6 +608,6 @@ fn id_of(run_dir: &std::path::Path) -> String {
         .into_owned()
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -55,6 +55,11 @@ def case(name, seed, examples, classes, digits):
         values["roc_auc"] = metrics.roc_auc_score(labels, probabilities[:, 1])
     else:
         values["roc_auc"] = metrics.roc_auc_score(labels, probabilities, multi_class="ovr", average="macro")
+    values["matthews_correlation"] = metrics.matthews_corrcoef(labels, predicted)
+    one_hot = np.eye(classes)[labels]
+    first = 1 if classes == 2 else 0
+    values["pr_auc"] = float(np.mean([metrics.average_precision_score(one_hot[:, c], probabilities[:, c])
+                                      for c in range(first, classes)]))
     for k in [3, 5]:
         if k < classes:
             values[f"top_{k}_accuracy"] = metrics.top_k_accuracy_score(labels, probabilities, k=k, labels=every)
@@ -71,6 +76,23 @@ def case(name, seed, examples, classes, digits):
     }
 
 
+def numbers(name, seed, examples):
+    random = np.random.default_rng(seed)
+    truth = np.round(random.normal(3, 2, examples), 3)
+    predicted = np.round(truth + random.normal(0, 0.7, examples), 3)
+    return {
+        "name": name,
+        "truth": truth.tolist(),
+        "predicted": predicted.tolist(),
+        "values": {
+            "mae": metrics.mean_absolute_error(truth, predicted),
+            "rmse": metrics.root_mean_squared_error(truth, predicted),
+            "r2": metrics.r2_score(truth, predicted),
+            "mape": metrics.mean_absolute_percentage_error(truth, predicted),
+        },
+    }
+
+
 def main():
     cases = [
         case("six classes", 1, 120, 6, 4),
@@ -78,7 +100,7 @@ def main():
         case("two classes", 3, 60, 2, 2),
     ]
     path = pathlib.Path(__file__).with_name("metrics.json")
-    text = json.dumps({"scikit_learn": sklearn.__version__, "cases": cases})
+    text = json.dumps({"scikit_learn": sklearn.__version__, "cases": cases, "numbers": [numbers("numbers", 4, 50)]})
     path.write_text(text + "\n")
 
 

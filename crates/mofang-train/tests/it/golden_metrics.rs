@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mofang_train::metrics::{Outcomes, all, compute_all};
+use mofang_train::metrics::{ClassOutcomes, NumberOutcomes, Outcomes, all, compute_all};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -19,34 +19,57 @@ struct Case {
 }
 
 #[derive(Deserialize)]
+struct NumbersCase {
+    name: String,
+    truth: Vec<f64>,
+    predicted: Vec<f64>,
+    values: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
 struct Golden {
     cases: Vec<Case>,
+    numbers: Vec<NumbersCase>,
+}
+
+fn golden() -> Golden {
+    serde_json::from_str(include_str!("../golden/metrics.json")).unwrap()
 }
 
 fn cases() -> Vec<Case> {
-    serde_json::from_str::<Golden>(include_str!("../golden/metrics.json"))
-        .unwrap()
-        .cases
+    golden().cases
 }
 
-fn outcomes(case: &Case) -> Outcomes {
-    Outcomes::from_logits(&case.logits, &case.labels, case.classes).unwrap()
+fn outcomes(case: &Case) -> ClassOutcomes {
+    ClassOutcomes::from_logits(&case.logits, &case.labels, case.classes).unwrap()
+}
+
+/// Name, outcomes and scikit-learn's values of every case.
+fn all_outcomes() -> Vec<(String, Outcomes, BTreeMap<String, f64>)> {
+    let of_classes = cases().into_iter().map(|case| {
+        let outcomes = Outcomes::Classes(outcomes(&case));
+        (case.name, outcomes, case.values)
+    });
+    let of_numbers = golden().numbers.into_iter().map(|case| {
+        let outcomes = NumberOutcomes::new(case.predicted, case.truth).unwrap();
+        (case.name, Outcomes::Numbers(outcomes), case.values)
+    });
+    of_classes.chain(of_numbers).collect()
 }
 
 #[test]
 fn every_value_is_that_of_scikit_learn() {
     let mut seen: Vec<String> = Vec::new();
-    for case in cases() {
-        let values = compute_all(&outcomes(&case));
+    for (case, outcomes, expected) in all_outcomes() {
+        let values = compute_all(&outcomes);
         let (ours, theirs): (Vec<&String>, Vec<&String>) =
-            (values.keys().collect(), case.values.keys().collect());
-        assert_eq!(ours, theirs, "{}", case.name);
-        for (name, expected) in &case.values {
+            (values.keys().collect(), expected.keys().collect());
+        assert_eq!(ours, theirs, "{case}");
+        for (name, expected) in &expected {
             let difference = (values[name] - expected).abs();
             assert!(
                 difference < 1e-9,
-                "{}: {name} is {}, not {expected}",
-                case.name,
+                "{case}: {name} is {}, not {expected}",
                 values[name]
             );
         }

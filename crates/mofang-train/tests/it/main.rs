@@ -7,3 +7,4 @@ mod recipes;
 mod resume;
 mod rules;
 mod support;
+mod tables;

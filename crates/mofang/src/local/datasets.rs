@@ -24,7 +24,17 @@ impl Datasets for Local {
             .show(name)
             .coded()
             .with_context(|| format!("failed to show the dataset \"{name}\""))?;
-        Ok(dataset.into())
+        let view = DatasetView::from(dataset);
+        if view.status == "absent" {
+            return Ok(view);
+        }
+        let schema = self
+            .platform
+            .datasets
+            .schema(name)
+            .coded()
+            .with_context(|| format!("failed to look into the dataset \"{name}\""))?;
+        Ok(view.with_schema(schema))
     }
 
     fn pull(

@@ -20,7 +20,20 @@ pub(crate) fn evaluation(view: &EvaluationView) -> String {
         .collect();
     text.push_str(&aligned(&metrics));
 
-    let mut classes = vec![row(["CLASS", "EXAMPLES", "PRECISION", "RECALL", "F1"])];
+    if let Some(residuals) = &evaluation.residuals {
+        let mut errors = vec![row(["EXAMPLE", "IS", "PREDICTED"])];
+        for error in residuals.largest.iter().take(MISTAKES_MAX) {
+            errors.push(row([
+                &error.id,
+                &format!("{:.4}", error.truth),
+                &format!("{:.4}", error.predicted),
+            ]));
+        }
+        section(&mut text, "largest errors", &aligned(&errors));
+        return text;
+    }
+
+    let mut classes = vec![row([["CLASS", "EXAMPLES", "PRECISION", "RECALL", "F1"])];
     for class in &evaluation.classes {
         classes.push(row([
             &class.label,

@@ -15,12 +15,16 @@ use crate::nested::Nested;
 /// One value of a request, read in one pass.
 #[derive(Debug, PartialEq)]
 pub(super) enum Cell {
+    /// Nothing, which only a row of a table may have.
+    Missing,
     /// A number, which is a feature of its row.
-    Number(f32),
+    Number(f64),
     /// Lists of numbers.
     Tensor(Nested),
     /// A file in base64, as pandas and TensorFlow Serving write bytes.
     Bytes(String),
+    /// True or false, which only a row of a table may have.
+    Truth(bool),
 }
 
 impl Cell {
@@ -37,9 +41,31 @@ impl Cell {
                 Ok(RawExample::Encoded(bytes))
             }
             Self::Tensor(nested) => tensor(nested.shape, nested.values, example_shape),
-            Self::Number(value) => tensor(vec![1], vec![value], example_shape),
+            Self::Number(value) => tensor(vec![1], vec![narrow(value)], example_shape),
+            Self::Missing | Self::Truth(_) => Err(ApiError::invalid(
+                "null, true or false stands where a number, lists of numbers or an image in base64 has to",
+            )),
         }
     }
+
+    /// The cell as one of a row of a table, whose texts are texts.
+    pub(super) fn into_table_cell(self, column: &str) -> Result<mofang_data::Cell, ApiError> {
+        match self {
+            Self::Missing => Ok(mofang_data::Cell::Missing),
+            Self::Number(number) => Ok(mofang_data::Cell::Number(number)),
+            Self::Bytes(text) => Ok(mofang_data::Cell::Text(text)),
+            Self::Truth(value) => Ok(mofang_data::Cell::Text(value.to_string())),
+            Self::Tensor(_) => Err(ApiError::invalid(format!(
+                "the column \"{column}\" is a list; a cell is a number, a text, true, false or null"
+            ))),
+        }
+    }
+}
+
+/// Inputs are f32; too large ones become infinite and are refused as such.
+#[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]
+pub(super) fn narrow(value: f64) -> f32 {
+    value as f32
 }
 
 /// An example of these values; a flat one takes the shape of the model's inputs when it fits.
@@ -74,22 +100,26 @@ impl<'de> Visitor<'de> for CellVisitor {
         f.write_str("a number, lists of numbers, or an image in base64")
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "inputs are f32; too large ones become infinite and are refused as such"
-    )]
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f32))
+        Ok(Cell::Number(value))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "inputs are f32")]
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f32))
+        Ok(Cell::Number(value as f64))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "inputs are f32")]
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f32))
+        Ok(Cell::Number(value as f64))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Cell, E> {
+        Ok(Cell::Truth(value))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Cell, E> {
+        Ok(Cell::Missing)
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Cell, E> {
@@ -138,9 +168,13 @@ mod tests {
             panic!("lists are a tensor")
         };
         assert_eq!(nested.shape, [2, 2]);
+        for (text, expected) in [("null", Cell::Missing), ("true", Cell::Truth(true))] {
+            assert_eq!(cell(text), expected);
+            assert!(cell(text).into_example(None).is_err(), "{text}");
+            assert!(cell(text).into_table_cell("a").is_ok(), "{text}");
+        }
+        assert!(cell("[1]").into_table_cell("a").is_err());
         for text in [
-            "null",
-            "true",
             "{}",
             "{\"b64\": 1}",
             "{\"b64\": \"a\", \"c\": \"d\"}",

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
+use mofang_data::{Domain, RawExample, RowFormat, read_rows};
 use mofang_serving::PredictOutcome;
 use mofang_types::{ModelReference, Prediction, TensorSpec};
 use serde::{Deserialize, Serialize};
@@ -70,8 +71,8 @@ struct ScoredClass {
         ("X-Request-Timeout-Ms" = Option<u64>, Header, description = "how long the answer may take, from the arrival of the request; waiting counts"),
     ),
     request_body(
-        description = "one of MLflow's forms as JSON, or an image",
-        content((Scoring = "application/json"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "application/x-image")),
+        description = "one of MLflow's forms as JSON, rows as CSV with a line of names, or an image",
+        content((Scoring = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "application/x-image")),
     ),
     responses((status = 200, description = "a prediction for each example", body = Predictions)),
 )]
@@ -93,16 +94,24 @@ pub(crate) async fn invocations(
             let input = predictor.manifest().signature.inputs.first();
             let name = input.map_or("", |input| input.name.as_str());
             let shape = input.and_then(TensorSpec::example_shape);
-            parse_json::<Scoring>(&body)?.into_asked(name, shape.as_deref())?
+            let takes_rows = predictor.pipeline().domain() == Domain::Table;
+            parse_json::<Scoring>(&body)?.into_asked(name, shape.as_deref(), takes_rows)?
         }
+        Some("text/csv") => Asked {
+            examples: read_rows(RowFormat::Csv, &body)?
+                .into_iter()
+                .map(|row| Ok(RawExample::Row(row?)))
+                .collect::<Result<_, ApiError>>()?,
+            top_k: None,
+        },
         Some("image/png" | "image/jpeg" | "image/bmp" | "application/x-image") => Asked {
-            examples: vec![mofang_data::RawExample::Encoded(body.to_vec())],
+            examples: vec![RawExample::Encoded(body.to_vec())],
             top_k: None,
         },
         _ => {
             return Err(ApiError::new(
                 mofang_types::ErrorCode::UnsupportedMediaType,
-                "the body has to be application/json, image/png, image/jpeg, image/bmp or application/x-image",
+                "the body has to be application/json, text/csv, image/png, image/jpeg, image/bmp or application/x-image",
             ));
         }
     };

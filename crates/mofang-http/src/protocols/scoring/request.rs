@@ -1,12 +1,13 @@
 //! The body of a scoring request in each of MLflow's four forms.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use mofang_data::RawExample;
+use mofang_data::{RawExample, Row};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::cell::{Cell, tensor};
+use super::cell::{Cell, narrow, tensor};
 use crate::ApiError;
 use crate::nested::Nested;
 
@@ -15,11 +16,13 @@ use crate::nested::Nested;
 #[serde(deny_unknown_fields)]
 #[schema(as = ScoringRequest)]
 pub(crate) struct Scoring {
-    /// A table by rows: `columns` and `data`. Either one column of images (base64) or of tensors, or
-    /// one column for each value of the model's input.
+    /// A table by rows: `columns` and `data`. Of a model of tables, the columns that it has learned from;
+    /// of any other either one column of images (base64) or of tensors, or one column for each value of
+    /// the model's input.
     #[serde(default)]
     dataframe_split: Option<Table>,
-    /// A table as a list of objects with one column each: an image (base64), or a tensor.
+    /// A table as a list of objects: of a model of tables, the columns that it has learned from; of any
+    /// other one column each, an image (base64) or a tensor.
     #[serde(default)]
     #[schema(value_type = Option<Vec<Object>>)]
     dataframe_records: Option<Vec<BTreeMap<String, Cell>>>,
@@ -110,7 +113,8 @@ pub(super) struct Asked {
 }
 
 impl Scoring {
-    /// The examples of the request for a model with the input `input`.
+    /// The examples of the request for a model with the input `input`; of one that `takes_rows` of a
+    /// table a data frame's columns are those of the table.
     ///
     /// # Errors
     /// When there is not exactly one form, or its values are no examples; the message names the row.
@@ -118,6 +122,7 @@ impl Scoring {
         self,
         input: &str,
         example_shape: Option<&[usize]>,
+        takes_rows: bool,
     ) -> Result<Asked, ApiError> {
         let top_k = self.params.and_then(|params| params.top_k);
         let examples = match (
@@ -126,7 +131,15 @@ impl Scoring {
             self.instances,
             self.inputs,
         ) {
+            (Some(table), None, None, None) if takes_rows && table.columns.is_some() => {
+                table.into_rows()
+            }
             (Some(table), None, None, None) => table.into_examples(input, example_shape),
+            (None, Some(records), None, None) if takes_rows => records
+                .into_iter()
+                .enumerate()
+                .map(|(row, record)| in_row(row, row_of(record)))
+                .collect(),
             (None, Some(records), None, None) => records
                 .into_iter()
                 .enumerate()
@@ -151,6 +164,17 @@ impl Scoring {
     }
 }
 
+/// The row of a table that a record is.
+fn row_of(record: BTreeMap<String, Cell>) -> Result<RawExample, ApiError> {
+    let mut columns = Vec::with_capacity(record.len());
+    let mut cells = Vec::with_capacity(record.len());
+    for (name, cell) in record {
+        cells.push(cell.into_table_cell(&name)?);
+        columns.push(name);
+    }
+    Ok(RawExample::Row(Row::new(columns.into(), cells)?))
+}
+
 /// The one value of a record, whose column is the model's input or the only one.
 fn named(mut record: BTreeMap<String, Cell>, input: &str) -> Result<Cell, ApiError> {
     let columns = record.len();
@@ -163,6 +187,34 @@ fn named(mut record: BTreeMap<String, Cell>, input: &str) -> Result<Cell, ApiErr
 }
 
 impl Table {
+    /// The rows of a table, whose columns are named.
+    fn into_rows(self) -> Result<Vec<RawExample>, ApiError> {
+        let names = self.columns.unwrap_or_default().into_iter();
+        let names: Arc<[String]> = names
+            .map(|name| match name {
+                serde_json::Value::String(name) => name,
+                other => other.to_string(),
+            })
+            .collect();
+        self.data
+            .into_iter()
+            .enumerate()
+            .map(|(row, cells)| {
+                if cells.len() != names.len() {
+                    return Err(ApiError::invalid(format!(
+                        "row {row}: it has {} values and there are {} columns",
+                        cells.len(),
+                        names.len()
+                    )));
+                }
+                let cells = cells.into_iter().zip(names.iter());
+                let cells = cells.map(|(cell, name)| cell.into_table_cell(name));
+                let cells = in_row(row, cells.collect::<Result<Vec<_>, _>>())?;
+                Ok(RawExample::Row(Row::new(Arc::clone(&names), cells)?))
+            })
+            .collect()
+    }
+
     fn into_examples(
         self,
         input: &str,
@@ -200,8 +252,8 @@ fn features(cells: Vec<Cell>, input: &str) -> Result<Vec<f32>, ApiError> {
     cells
         .into_iter()
         .map(|cell| match cell {
-            Cell::Number(value) => Ok(value),
-            Cell::Tensor(_) | Cell::Bytes(_) => Err(ApiError::invalid(format!(
+            Cell::Number(value) => Ok(narrow(value)),
+            Cell::Tensor(_) | Cell::Bytes(_) | Cell::Missing | Cell::Truth(_) => Err(ApiError::invalid(format!(
                 "several columns have to be numbers; send a tensor or an image in one column \"{input}\""
             ))),
         })

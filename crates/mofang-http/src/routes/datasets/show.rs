@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use mofang_data::DataError;
 
-use super::DatasetView;
+use super::{DatasetView, refused};
 use crate::extract::ApiPath;
 use crate::{ApiError, AppState};
 
-/// Shows a dataset of the catalogue.
+/// Shows a dataset of the catalogue; of a table also what its columns hold, once its file is here.
 #[utoipa::path(
     get, path = "/v1/datasets/{name}", tag = "datasets", operation_id = "show_dataset",
     params(("name" = String, Path, description = "the dataset")),
@@ -19,5 +20,14 @@ pub(crate) async fn show_dataset(
     State(state): State<Arc<AppState>>,
     ApiPath(name): ApiPath<String>,
 ) -> Result<Json<DatasetView>, ApiError> {
-    Ok(Json(state.datasets.show(&name)?.into()))
+    let datasets = Arc::clone(&state.datasets);
+    let shown = tokio::task::spawn_blocking(move || -> Result<DatasetView, DataError> {
+        let view = DatasetView::from(datasets.show(&name)?);
+        if view.status == "absent" {
+            return Ok(view);
+        }
+        Ok(view.with_schema(datasets.schema(&name)?))
+    });
+    let view = shown.await.map_err(ApiError::internal)?.map_err(refused)?;
+    Ok(Json(view))
 }

@@ -1,6 +1,6 @@
 //! How datasets are shown.
 
-use mofang_data::{CatalogueEntry, DatasetStatus};
+use mofang_data::{CatalogueEntry, DatasetStatus, TableSchema};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -28,6 +28,48 @@ pub struct DatasetView {
     pub status: String,
     /// The files.
     pub files: Vec<DatasetFileView>,
+    /// The column of a table that is learned; absent for anything else, and while its file is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Its other columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<DatasetColumnView>,
+}
+
+/// A column of a table, as it was found.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DatasetColumnView {
+    /// The name.
+    #[schema(example = "age")]
+    pub name: String,
+    /// `number`, `category` or `date`; `constant`, `identifier` or `ignored` where models are not given it.
+    #[schema(example = "number")]
+    pub kind: String,
+    /// Rows without a value.
+    pub missing: usize,
+    /// How many different values there are.
+    pub distinct: usize,
+    /// A few of them.
+    pub examples: Vec<String>,
+}
+
+impl DatasetView {
+    /// With what is in the columns of a table.
+    #[must_use]
+    pub fn with_schema(mut self, schema: Option<TableSchema>) -> Self {
+        if let Some(schema) = schema {
+            self.target = Some(schema.target);
+            let columns = schema.columns.into_iter().map(|column| DatasetColumnView {
+                name: column.name,
+                kind: column.kind.to_string(),
+                missing: column.missing,
+                distinct: column.distinct,
+                examples: column.examples,
+            });
+            self.columns = columns.collect();
+        }
+        self
+    }
 }
 
 /// A file of a dataset.
@@ -66,6 +108,8 @@ impl From<(&CatalogueEntry, DatasetStatus)> for DatasetView {
             }
             .to_owned(),
             files: files.collect(),
+            target: None,
+            columns: Vec::new(),
         }
     }
 }

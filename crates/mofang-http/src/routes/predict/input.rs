@@ -1,8 +1,8 @@
-//! The forms in which inputs come: tensors as JSON or bytes, images raw or as a form.
+//! The forms in which inputs come: tensors as JSON or bytes, images raw or as a form, rows as CSV or JSON lines.
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use mofang_data::{RawExample, Row};
+use mofang_data::{DataError, RawExample, Row, RowFormat, read_rows};
 use mofang_types::{DType, ErrorCode, Tensor};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -125,6 +125,10 @@ pub(super) async fn read_inputs(
         Some("image/png" | "image/jpeg" | "image/bmp") => {
             Inputs::one(RawExample::Encoded(body.to_vec()))
         }
+        Some("text/csv") => read_table(RowFormat::Csv, &body)?,
+        Some("application/jsonl" | "application/x-ndjson") => {
+            read_table(RowFormat::JsonLines, &body)?
+        }
         Some("text/plain") => Inputs::one(RawExample::Encoded(body.to_vec())),
         Some("application/octet-stream") => {
             Inputs::one(RawExample::Tensor(read_raw(&body, example_shape().await?)?))
@@ -133,7 +137,7 @@ pub(super) async fn read_inputs(
         _ => {
             return Err(ApiError::new(
                 ErrorCode::UnsupportedMediaType,
-                "the body has to be application/json, text/plain, image/png, image/jpeg, image/bmp, \
+                "the body has to be application/json, text/csv, application/jsonl, text/plain, image/png, image/jpeg, image/bmp, \
                  multipart/form-data or application/octet-stream",
             ));
         }
@@ -170,6 +174,16 @@ fn read_json(body: &[u8]) -> Result<Inputs, ApiError> {
     Ok(Inputs {
         examples: inputs.into_iter().map(InputBody::into_example).collect(),
         top_k,
+    })
+}
+
+/// The rows of a table; a bad one fails alone.
+fn read_table(format: RowFormat, body: &[u8]) -> Result<Inputs, ApiError> {
+    let rows = read_rows(format, body)?.into_iter();
+    let example = |row: Result<Row, DataError>| Ok(RawExample::Row(row?));
+    Ok(Inputs {
+        examples: rows.map(example).collect(),
+        top_k: None,
     })
 }
 

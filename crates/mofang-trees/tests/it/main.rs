@@ -1,0 +1,4 @@
+//! Whole ensembles.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
+mod ensembles;
