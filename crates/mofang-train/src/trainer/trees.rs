@@ -55,7 +55,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn open(mut request: TrainRequest<'a>) -> Result<Self, TrainError> {
+    fn open(request: TrainRequest<'a>) -> Result<Self, TrainError> {
         let (recipe, dataset) = (&request.recipe, &request.dataset);
         let train = dataset.split(SplitName::Train)?;
         let fitted = recipe.pipeline.fit(train)?;
@@ -198,7 +198,7 @@ impl<'a> Run<'a> {
         Ok(compute_all(&outcomes))
     }
 
-    fn finish(mut self, reason: StopReason) -> Result<TrainOutcome, TrainError> {
+    fn finish(self, reason: StopReason) -> Result<TrainOutcome, TrainError> {
         let best = match self.request.recipe.train.final_weights {
             FinalWeights::Last => None,
             FinalWeights::Best => self.state.early_stopping.best.as_ref().map(|best| best.step),

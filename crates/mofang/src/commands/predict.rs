@@ -23,7 +23,7 @@ use crate::shape::Shape;
 pub(crate) struct PredictArgs {
     /// The version: digits (the latest), digits@2, digits@production
     model: ModelReference,
-    /// Files, patterns such as 'images/*.png', directories, tables whose rows are asked about one by one (.csv, .tsv, .jsonl), or - for stdin
+    /// Files, patterns ('images/*.png'), directories, tables row by row, or - for stdin
     #[arg(required_unless_present_any = ["random", "row", "text"], value_name = "INPUT")]
     inputs: Vec<String>,
     /// Ask about a text; may be given several times
