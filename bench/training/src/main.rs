@@ -152,7 +152,7 @@ fn train(
         });
         network = Some(current.map_values(&mut |info, values| {
             let gradient = gradients.get(&info.name)?;
-            Some(optimizer.update(&info.name, values, gradient.data()))
+            Some(optimizer.update(&info.name, values, gradient.data(), 1.0))
         })?);
         step += 1;
         Ok(())

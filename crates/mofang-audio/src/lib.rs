@@ -17,6 +17,7 @@
 pub mod augment;
 pub mod ctc;
 mod decode;
+mod encode;
 mod error;
 pub mod error_rate;
 mod features;
@@ -28,6 +29,7 @@ mod spectrum;
 mod waveform;
 
 pub use decode::{decode, sniff};
+pub use encode::encode_wav;
 pub use error::{AudioError, SoundFormat};
 pub use features::Features;
 pub use normalize::{normalize_peak, normalize_rms};

@@ -17,7 +17,11 @@ pub const SAMPLE_RATE_MAX: u32 = 384_000;
 /// Most channels of a file.
 pub const CHANNELS_MAX: u16 = 32;
 
-pub(crate) fn check_sample_rate(sample_rate: u32) -> Result<(), AudioError> {
+/// Checks that a sample rate is one that sound is recorded at.
+///
+/// # Errors
+/// When it is not.
+pub fn check_sample_rate(sample_rate: u32) -> Result<(), AudioError> {
     if (SAMPLE_RATE_MIN..=SAMPLE_RATE_MAX).contains(&sample_rate) {
         Ok(())
     } else {

@@ -9,7 +9,7 @@ use std::path::Path;
 use mofang_types::{ArtifactDigest, closest, with_suggestion};
 use serde::{Deserialize, Serialize};
 
-use crate::readers::TextLayout;
+use crate::readers::{RecordingNames, TextLayout};
 use crate::{DataError, TableSpec, TargetKind};
 
 /// A file of a dataset.
@@ -45,6 +45,23 @@ pub enum ReaderSpec {
         /// The file of their labels.
         #[serde(default)]
         test_labels: Option<String>,
+    },
+    /// A folder of sound files, relative to the entry: `split/class/file` or `class/file`, or what `names`
+    /// says.
+    AudioFolder {
+        /// The folder.
+        folder: String,
+        /// What the names of the files say.
+        #[serde(default)]
+        names: Option<RecordingNames>,
+    },
+    /// A tar archive of sound files: `split/class/file` or `class/file`, or what `names` says.
+    AudioTar {
+        /// The archive.
+        file: String,
+        /// What the names of the files say.
+        #[serde(default)]
+        names: Option<RecordingNames>,
     },
     /// A tar archive of `split/class/file`.
     ImageTar {
@@ -134,8 +151,8 @@ pub struct CatalogueEntry {
     /// Where it is described.
     #[serde(default)]
     pub homepage: String,
-    /// The labels of the classes, by index; a folder or archive of images and files of texts may leave
-    /// them out.
+    /// The labels of the classes, by index; a folder or archive of images or recordings and files of
+    /// texts may leave them out.
     #[serde(default)]
     pub labels: Vec<String>,
     /// The size of every image, where it is fixed; cleaning removes images of another size.
@@ -162,11 +179,21 @@ impl CatalogueEntry {
         let malformed = |reason: &str| Err(DataError::malformed(source, reason));
         let names_its_classes = matches!(
             entry.reader,
-            ReaderSpec::ImageTar { .. }
+            ReaderSpec::AudioFolder { .. }
+                | ReaderSpec::AudioTar { .. }
+                | ReaderSpec::ImageTar { .. }
                 | ReaderSpec::ImageFolder { .. }
                 | ReaderSpec::Table(_)
                 | ReaderSpec::Text { .. }
         );
+        if let ReaderSpec::AudioFolder { names, .. } | ReaderSpec::AudioTar { names, .. } =
+            &entry.reader
+            && let Some(names) = names
+        {
+            names
+                .check()
+                .map_err(|error| DataError::malformed(source, error))?;
+        }
         if let ReaderSpec::Table(table) = &entry.reader {
             table
                 .check()
@@ -285,6 +312,10 @@ impl Catalogue {
             (
                 "catalogue/fashion-mnist.toml",
                 include_str!("../catalogue/fashion-mnist.toml"),
+            ),
+            (
+                "catalogue/fsdd.toml",
+                include_str!("../catalogue/fsdd.toml"),
             ),
             (
                 "catalogue/german-credit.toml",

@@ -12,7 +12,7 @@ use crate::{Example, ImageSize, RawExample, Repetitions, SplitName, Target, Text
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RemovalReason {
-    /// The image cannot be decoded, or is beyond the limits; or the text is empty.
+    /// The image or recording cannot be decoded, or is beyond the limits; or the text is empty.
     Unreadable,
     /// The image does not have the size that the dataset's images have, or the text not the length.
     WrongShape,
@@ -84,6 +84,8 @@ pub(crate) struct Expected {
     pub(crate) text_length: Option<TextLength>,
     /// From which similarity on two texts are nearly the same.
     pub(crate) near_duplicate_similarity: f64,
+    /// Whether files are recordings, not images.
+    pub(crate) recordings: bool,
     /// What becomes of repeated inputs.
     pub(crate) repetitions: Option<Repetitions>,
 }
@@ -255,6 +257,10 @@ fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String
         return Some((RemovalReason::MissingLabel, detail));
     }
     let (height, width) = match &example.input {
+        RawExample::Encoded(bytes) if expected.recordings => {
+            let error = mofang_audio::decode(bytes).err()?;
+            return Some((RemovalReason::Unreadable, error.to_string()));
+        }
         RawExample::Encoded(bytes) => match decode::decode(bytes) {
             Ok(pixels) => (pixels.height(), pixels.width()),
             Err(error) => return Some((RemovalReason::Unreadable, error.to_string())),
@@ -346,6 +352,7 @@ mod tests {
             repetitions: None,
             text_length: None,
             near_duplicate_similarity: 0.9,
+            recordings: false,
         };
         let cleaned = clean(splits, expected, &mut report);
         let ids = |split| {
@@ -399,6 +406,8 @@ mod tests {
             image_size: None,
             text_length: Some(TextLength { min: 3, max: 90 }),
             near_duplicate_similarity: 0.9,
+            recordings: false,
+            repetitions: None,
         };
         let mut report = CleaningReport::default();
         let cleaned = clean(splits(), expected, &mut report);

@@ -4,32 +4,30 @@ use std::fmt;
 
 use mofang_types::Task;
 
-use crate::DataError;
-
 /// What the transforms of a pipeline take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Domain {
     /// Images.
     Image,
+    /// Recordings of sound.
+    Recording,
     /// Rows of a table.
     Table,
+    /// What its caller has prepared.
+    Tensor,
     /// Texts.
     Text,
 }
 
 impl Domain {
     /// What models of a task take.
-    ///
-    /// # Errors
-    /// When no transform of this version does.
-    pub fn of(task: Task) -> Result<Self, DataError> {
+    pub const fn of(task: Task) -> Self {
         match task {
-            Task::ImageClassification => Ok(Self::Image),
-            Task::TabularClassification | Task::TabularRegression => Ok(Self::Table),
-            Task::Embedding | Task::TextClassification => Ok(Self::Text),
-            Task::AudioClassification => Err(DataError::InvalidPipeline(format!(
-                "no transform of this version is for {task}"
-            ))),
+            Task::AudioClassification => Self::Recording,
+            Task::Embedding | Task::TextClassification => Self::Text,
+            Task::ImageClassification => Self::Image,
+            Task::TabularClassification | Task::TabularRegression => Self::Table,
+            Task::Tensor => Self::Tensor,
         }
     }
 }
@@ -38,7 +36,9 @@ impl fmt::Display for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Image => "images",
+            Self::Recording => "recordings",
             Self::Table => "rows of a table",
+            Self::Tensor => "ready tensors",
             Self::Text => "texts",
         })
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use mofang_audio::AudioError;
 use mofang_types::{Coded, ErrorCode};
 
 /// A fault of a dataset, an example or a pipeline.
@@ -37,6 +38,9 @@ pub enum DataError {
         /// Rows.
         height: u32,
     },
+    /// The recording cannot be decoded, or is beyond the limits.
+    #[error("cannot read the recording: {0}")]
+    UnreadableRecording(#[from] AudioError),
     /// The input has another shape than the pipeline makes or the model takes.
     #[error("the input has shape {actual:?}, expected {expected}")]
     WrongShape {
@@ -180,6 +184,7 @@ impl Coded for DataError {
         match self {
             Self::UnknownDataset { .. } | Self::MissingSplit { .. } => ErrorCode::NotFound,
             Self::ImageTooLarge { .. } | Self::TextTooLong { .. } => ErrorCode::PayloadTooLarge,
+            Self::UnreadableRecording(error) => error.code(),
             Self::AlreadyPulling { .. } => ErrorCode::Conflict,
             Self::MissingFile { .. } | Self::WrongDigest { .. } | Self::Download { .. } => {
                 ErrorCode::Unavailable

@@ -13,8 +13,8 @@ use crate::catalogue::embedded;
 use crate::cleaning::{Expected, clean, rows_in_two_splits};
 use crate::pull::{pull_file, verify_file};
 use crate::readers::{
-    CsvPixels, RawSplits, TextFile, read_csv_pixels, read_idx_pair, read_image_folder,
-    read_image_tar, read_schema, read_table_files,
+    CsvPixels, RawSplits, TextFile, read_audio_folder, read_audio_tar, read_csv_pixels,
+    read_idx_pair, read_image_folder, read_image_tar, read_schema, read_table_files,
 };
 use crate::{
     Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
@@ -214,6 +214,10 @@ impl Source<'_> {
                 repetitions: settings.repetitions,
                 text_length: self.entry.text_length,
                 near_duplicate_similarity: settings.near_duplicate_similarity,
+                recordings: matches!(
+                    self.entry.reader,
+                    ReaderSpec::AudioFolder { .. } | ReaderSpec::AudioTar { .. }
+                ),
             };
             splits = clean(splits, expected, &mut cleaning);
         } else {
@@ -324,6 +328,18 @@ impl Source<'_> {
                     splits.insert(SplitName::Test, pair(images, labels)?);
                 }
                 Ok(splits)
+            }
+            ReaderSpec::AudioFolder { folder, names } => {
+                let folder = self.folder.join(folder);
+                let read = read_audio_folder(&folder, names.as_ref(), &self.entry.labels)?;
+                self.entry.labels = read.labels;
+                Ok(read.splits)
+            }
+            ReaderSpec::AudioTar { file, names } => {
+                let bytes = self.bytes_of(file)?;
+                let read = read_audio_tar(file, &bytes, names.as_ref(), &self.entry.labels)?;
+                self.entry.labels = read.labels;
+                Ok(read.splits)
             }
             ReaderSpec::ImageTar { file } => {
                 let bytes = self.bytes_of(file)?;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use mofang_accounts::Accounts;
 use mofang_data::DatasetStore;
 use mofang_registry::Registry;
+use mofang_runtime::RuntimeSettings;
 use mofang_serving::Serving;
 use mofang_types::{Clock, IdGenerator};
 use tokio::sync::{Semaphore, watch};
@@ -24,6 +25,8 @@ pub struct Services {
     pub serving: Arc<Serving>,
     /// Datasets.
     pub datasets: Arc<DatasetStore>,
+    /// Where models run that an import asks.
+    pub runtime: RuntimeSettings,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids of requests.
@@ -37,6 +40,7 @@ pub struct AppState {
     pub(crate) registry: Arc<Registry>,
     pub(crate) serving: Arc<Serving>,
     pub(crate) datasets: Arc<DatasetStore>,
+    pub(crate) runtime: RuntimeSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<IdGenerator>,
     pub(crate) settings: HttpSettings,
@@ -60,6 +64,7 @@ impl AppState {
             registry: services.registry,
             serving: services.serving,
             datasets: services.datasets,
+            runtime: services.runtime,
             clock: services.clock,
             ids: services.ids,
             settings,

@@ -1,7 +1,6 @@
 //! The bill of materials of an imported package, in the form of `CycloneDX` 1.6 (ECMA-424).
 
-use mofang_nn::NetworkSpec;
-use mofang_types::ArtifactDigest;
+use mofang_types::{ArtifactDigest, Dimension, ModelSignature, TensorSpec};
 use serde_json::{Value, json};
 
 use crate::{ImportOptions, ImportReport};
@@ -9,23 +8,41 @@ use crate::{ImportOptions, ImportReport};
 /// Its path within a package.
 pub const BILL_OF_MATERIALS_FILE: &str = "bill_of_materials.cdx.json";
 
+/// What a package is made of.
+#[derive(Debug)]
+pub(crate) struct Materials<'a> {
+    pub(crate) file_name: &'a str,
+    pub(crate) options: &'a ImportOptions,
+    pub(crate) report: &'a ImportReport,
+    /// The digest of the weights within the package.
+    pub(crate) weights: ArtifactDigest,
+}
+
+/// The element type, name and sizes of each tensor, without the batch.
+fn formats(specs: &[TensorSpec]) -> Vec<Value> {
+    let format = |spec: &TensorSpec| {
+        let sizes: Vec<String> = spec
+            .shape
+            .iter()
+            .skip(1)
+            .map(Dimension::to_string)
+            .collect();
+        json!({ "format": format!("{} {} [{}]", spec.dtype, spec.name, sizes.join(", ")) })
+    };
+    specs.iter().map(format).collect()
+}
+
 /// What the package was made of: the original file and the weights that it became.
-pub(crate) fn bill_of_materials(
-    file_name: &str,
-    options: &ImportOptions,
-    report: &ImportReport,
-    spec: &NetworkSpec,
-    weights: &ArtifactDigest,
-) -> Value {
+pub(crate) fn bill_of_materials(materials: &Materials<'_>) -> Value {
+    let Materials {
+        file_name,
+        options,
+        report,
+        weights,
+    } = materials;
+    let ModelSignature { inputs, outputs } = &report.signature;
     let hashes =
         |digest: &ArtifactDigest| json!([{ "alg": "SHA-256", "content": digest.to_string() }]);
-    let input = spec.input.tensor_spec();
-    let sizes: Vec<String> = input
-        .shape
-        .iter()
-        .skip(1)
-        .map(ToString::to_string)
-        .collect();
     let mut original = json!({
         "type": "file",
         "bom-ref": "original",
@@ -39,15 +56,15 @@ pub(crate) fn bill_of_materials(
     let mut model = json!({
         "type": "machine-learning-model",
         "bom-ref": "model",
-        "name": spec.architecture.name,
+        "name": report.architecture.name,
         "hashes": hashes(weights),
         "modelCard": {
             "modelParameters": {
-                "task": "image-classification",
-                "architectureFamily": "convolutional neural network",
-                "modelArchitecture": spec.architecture.name,
-                "inputs": [{ "format": format!("{} {} [{}]", input.dtype, input.name, sizes.join(", ")) }],
-                "outputs": [{ "format": format!("f32 logits [{}]", spec.outputs) }],
+                "task": report.task.name(),
+                "architectureFamily": family(&report.architecture.name),
+                "modelArchitecture": report.architecture.name,
+                "inputs": formats(inputs),
+                "outputs": formats(outputs),
             },
         },
     });
@@ -72,4 +89,14 @@ pub(crate) fn bill_of_materials(
         "components": [original],
         "dependencies": [{ "ref": "model", "dependsOn": ["original"] }],
     })
+}
+
+/// What kind of network an architecture is.
+fn family(architecture: &str) -> &'static str {
+    match architecture {
+        "bert" | "gpt2" | "llama" | "vit" => "transformer",
+        "onnx" => "graph",
+        "recurrent" => "recurrent neural network",
+        _ => "convolutional neural network",
+    }
 }

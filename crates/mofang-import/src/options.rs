@@ -13,7 +13,7 @@ const IMAGE_SIDE_MAX: usize = 2048;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ImportOptions {
-    /// What the model does; image classification is the one thing so far.
+    /// What the model does, where the files do not tell it.
     pub task: Option<Task>,
     /// The name of the architecture.
     pub architecture: Option<String>,

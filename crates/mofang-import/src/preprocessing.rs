@@ -12,12 +12,22 @@ const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 /// How many classes an answer names.
 const TOP_K: usize = 5;
 
+/// What a classifier's outputs are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outputs {
+    /// To be made into probabilities by a softmax.
+    Logits,
+    /// What the model made by itself.
+    Probabilities,
+}
+
 /// The pipeline for a model of these images and this many classes.
 pub(crate) fn pipeline(
     options: &ImportOptions,
     preset: Preset,
     [channels, height, width]: [usize; 3],
     classes: usize,
+    outputs: Outputs,
 ) -> Result<Pipeline, ImportError> {
     let color = match channels {
         1 => Color::Grayscale,
@@ -61,15 +71,15 @@ pub(crate) fn pipeline(
     if !is_identity {
         transforms.push(Transform::Normalize(Normalize { mean, std }));
     }
+    let top_k = Decoder::TopK {
+        k: TOP_K.min(classes),
+    };
     Ok(Pipeline {
         transforms,
-        decoders: vec![
-            Decoder::Softmax {},
-            Decoder::TopK {
-                k: TOP_K.min(classes),
-            },
-            Decoder::Labels {},
-        ],
+        decoders: match outputs {
+            Outputs::Logits => vec![Decoder::Softmax {}, top_k, Decoder::Labels {}],
+            Outputs::Probabilities => vec![top_k, Decoder::Labels {}],
+        },
     })
 }
 

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::error::check_length;
+use crate::recycling::recycled;
 use crate::simd::multiversioned;
 use crate::{KernelError, sums};
 
@@ -42,7 +43,7 @@ pub fn adamw(
     check_length("the gradient", gradient, values.len())?;
     check_length("the mean", mean, values.len())?;
     check_length("the square", square, values.len())?;
-    let mut output = vec![0.0; values.len()];
+    let mut output = recycled(values.len());
     output
         .par_chunks_mut(PART)
         .zip(values.par_chunks(PART).zip(gradient.par_chunks(PART)))
@@ -99,7 +100,7 @@ pub fn sgd(
     velocity: Option<&mut [f32]>,
 ) -> Result<Vec<f32>, KernelError> {
     check_length("the gradient", gradient, values.len())?;
-    let mut output = vec![0.0; values.len()];
+    let mut output = recycled(values.len());
     let sources = values.par_chunks(PART).zip(gradient.par_chunks(PART));
     let parts = output.par_chunks_mut(PART).zip(sources);
     match velocity {

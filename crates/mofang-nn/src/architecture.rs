@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
 use crate::sequence::{Recurrent, TextCnn};
 use crate::tabular::Mlp;
-use crate::transformer::Bert;
+use crate::transformer::{Bert, Gpt2, Llama, Vit};
 use crate::{Network, NetworkSpec, NnError, WeightShapes};
 
 /// One option of an architecture's configuration, for help texts and schemas.
@@ -62,7 +62,9 @@ pub trait Architecture: fmt::Debug + Send + Sync {
 pub fn all() -> &'static [&'static dyn Architecture] {
     &[
         &Bert,
+        &Gpt2,
         &Lenet,
+        &Llama,
         &Mlp,
         &MobilenetV2,
         &Recurrent,
@@ -71,6 +73,7 @@ pub fn all() -> &'static [&'static dyn Architecture] {
         &SimpleCnn,
         &Squeezenet,
         &TextCnn,
+        &Vit,
     ]
 }
 

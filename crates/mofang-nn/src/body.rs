@@ -7,7 +7,7 @@ use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::sequence::{RecurrentBody, TextCnnBody};
 use crate::tabular::TabularMlp;
-use crate::transformer::BertBody;
+use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody, VitBody};
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
 #[expect(
@@ -18,14 +18,20 @@ use crate::transformer::BertBody;
 pub(crate) enum Body {
     /// A Transformer encoder of tokens.
     Bert(BertBody),
+    /// A Transformer decoder of GPT-2's kind.
+    Gpt2(Gpt2Body),
     /// Layers in sequence, from an image on.
     Layers(Sequence),
+    /// A Transformer decoder of Llama's kind.
+    Llama(LlamaBody),
     /// Recurrent layers over tokens or rows.
     Recurrent(RecurrentBody),
     /// A perceptron on rows of a table.
     TabularMlp(TabularMlp),
     /// Convolutions over tokens.
     TextCnn(TextCnnBody),
+    /// A Transformer encoder of the patches of an image.
+    Vit(VitBody),
 }
 
 impl Body {
@@ -33,10 +39,27 @@ impl Body {
     pub(crate) fn forward(&self, input: Input, pass: Pass) -> Tensor<2> {
         match self {
             Self::Bert(body) => body.forward(&input.into_tokens(), pass),
+            Self::Gpt2(body) => body.forward(&input.into_tokens(), pass),
             Self::Layers(layers) => layers.forward(input.into_images(), pass).flatten(1, 3),
+            Self::Llama(body) => body.forward(&input.into_tokens(), pass),
             Self::Recurrent(body) => body.forward(input, pass),
             Self::TabularMlp(body) => body.forward(input.into_rows(), pass),
             Self::TextCnn(body) => body.forward(input.into_tokens(), pass),
+            Self::Vit(body) => body.forward(input.into_images(), pass),
+        }
+    }
+
+    /// The language model that it is.
+    pub(crate) fn decoder(&self) -> Option<&dyn Decoder> {
+        match self {
+            Self::Gpt2(body) => Some(body),
+            Self::Llama(body) => Some(body),
+            Self::Bert(_)
+            | Self::Layers(_)
+            | Self::Recurrent(_)
+            | Self::TabularMlp(_)
+            | Self::TextCnn(_)
+            | Self::Vit(_) => None,
         }
     }
 
@@ -44,7 +67,13 @@ impl Body {
     pub(crate) fn convolutions(&self, found: &mut Vec<(String, Convolution)>) {
         match self {
             Self::Layers(layers) => layers.convolutions("", found),
-            Self::Bert(_) | Self::Recurrent(_) | Self::TabularMlp(_) | Self::TextCnn(_) => {}
+            Self::Bert(_)
+            | Self::Gpt2(_)
+            | Self::Llama(_)
+            | Self::Recurrent(_)
+            | Self::TabularMlp(_)
+            | Self::TextCnn(_)
+            | Self::Vit(_) => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::layers::{
     BatchNorm2d, Conv1d, Conv2d, Convolution, Direction, Dropout, Embedding, Function, Layer,
     Linear, Operation,
 };
-use crate::transformer::LayerNorm;
+use crate::transformer::{LayerNorm, Projection, RmsNorm};
 use crate::{NnError, Start};
 
 /// Most values that a network may have: 8 GiB. A configuration from a foreign package must not be
@@ -201,6 +201,47 @@ impl<'a> Builder<'a> {
         Ok(LayerNorm {
             weight: self.parameter([features], Initializer::Constant(1.0), 1, 1)?,
             bias: self.parameter([features], Initializer::Constant(0.0), 1, 1)?,
+            epsilon,
+        })
+    }
+
+    /// A parameter that stands for itself.
+    pub(crate) fn free<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        initializer: Initializer,
+    ) -> Result<Param<Tensor<D>>, NnError> {
+        self.parameter(shape, initializer, 1, 1)
+    }
+
+    /// A linear layer whose weights are the other way round, with a bias of zeros.
+    pub(crate) fn projection(
+        &mut self,
+        features_in: usize,
+        features_out: usize,
+        initializer: Initializer,
+    ) -> Result<Projection, NnError> {
+        if features_in == 0 || features_out == 0 {
+            return Err(NnError::InvalidSpec(format!(
+                "there is no linear layer from {features_in} to {features_out} features"
+            )));
+        }
+        let shape = [features_in, features_out];
+        Ok(Projection {
+            weight: self.parameter(shape, initializer, features_in, features_out)?,
+            bias: self.parameter([features_out], Initializer::Constant(0.0), 1, 1)?,
+        })
+    }
+
+    /// A normalization of rows of so many features by the root of the mean square.
+    pub(crate) fn rms_norm(&mut self, features: usize, epsilon: f64) -> Result<RmsNorm, NnError> {
+        if features == 0 || !(epsilon > 0.0 && epsilon < 1.0) {
+            return Err(NnError::InvalidSpec(format!(
+                "there is no normalization of {features} features with an epsilon of {epsilon}"
+            )));
+        }
+        Ok(RmsNorm {
+            weight: self.parameter([features], Initializer::Constant(1.0), 1, 1)?,
             epsilon,
         })
     }

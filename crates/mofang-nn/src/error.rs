@@ -31,6 +31,14 @@ pub enum NnError {
         /// What is wrong.
         reason: String,
     },
+    /// No parameter has a name that begins so.
+    #[error("no parameter is below \"{prefix}\"; the names begin with {names}")]
+    NoParameterBelow {
+        /// The beginning that was asked for.
+        prefix: String,
+        /// How the names begin that there are.
+        names: String,
+    },
     /// The input or the number of outputs cannot be used.
     #[error("the network cannot be built: {0}")]
     InvalidSpec(String),
@@ -65,6 +73,7 @@ impl Coded for NnError {
             Self::UnknownArchitecture { .. }
             | Self::UnknownOption { .. }
             | Self::InvalidOption { .. }
+            | Self::NoParameterBelow { .. }
             | Self::InvalidSpec(_)
             | Self::InputShape { .. }
             | Self::InputValue(_)

@@ -31,6 +31,7 @@ mod builder;
 mod cnn;
 mod device;
 mod error;
+mod gradient_set;
 mod initializer;
 mod input;
 mod kernels;
@@ -47,12 +48,14 @@ mod weights;
 pub use architecture::{Architecture, OptionSpec, Start};
 pub use device::{cpu_device, tensor_from_burn, tensor_to_burn};
 pub use error::NnError;
+pub use gradient_set::GradientSet;
 pub use input::Input;
 pub use kernels::Kernels;
 pub use layers::Convolution;
 pub use network::{Network, NetworkSpec, ParameterInfo, ValueChange};
 pub use step_seed::step_seed;
 pub use tokens::Tokens;
+pub use transformer::Continuation;
 pub use weights::{LoadReport, MisShaped, StateDict, Strictness, WeightShapes};
 
 /// The architectures that there are.

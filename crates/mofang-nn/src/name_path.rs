@@ -40,3 +40,29 @@ fn is_named(name: &str, container: &str) -> bool {
 pub(crate) fn is_buffer(name: &str) -> bool {
     name.ends_with(".running_mean") || name.ends_with(".running_var")
 }
+
+/// Whether a parameter lies at or below `prefix`, by whole parts of its name. What a network within a larger one
+/// is called there may be left out.
+pub(crate) fn is_below(name: &str, prefix: &str) -> bool {
+    let starts = |name: &str| {
+        name.strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let bases = crate::weights::BASE_PREFIXES.iter();
+    starts(name) || bases.filter_map(|base| name.strip_prefix(base)).any(starts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_of_whole_parts() {
+        assert!(is_below("encoder.layer.1.weight", "encoder.layer.1"));
+        assert!(is_below("bert.encoder.layer.1.weight", "encoder.layer.1"));
+        assert!(is_below("bert.encoder.layer.1.weight", "bert.encoder"));
+        assert!(is_below("fc.weight", "fc.weight"));
+        assert!(!is_below("encoder.layer.10.weight", "encoder.layer.1"));
+        assert!(!is_below("layer.encoder.weight", "encoder"));
+    }
+}

@@ -1,6 +1,6 @@
 //! A network: a specification, its layers, and their parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::architecture::{Start, find};
 use crate::body::Body;
+use crate::kernels::{Held, give_back};
 use crate::layers::{Convolution, Pass, Sequence};
-use crate::name_path::{NamePath, is_buffer};
-use crate::{Input, NnError, cpu_device, tensor_from_burn};
+use crate::name_path::{NamePath, is_below, is_buffer};
+use crate::transformer::{Continuation, Decoder};
+use crate::{GradientSet, Input, NnError, cpu_device, tensor_from_burn};
 
 /// Largest image side and most channels, so that sizes cannot overflow.
 const SIDE_MAX: usize = 1 << 14;
@@ -160,6 +162,44 @@ impl Network {
             .reshape([batch, self.spec.outputs])
     }
 
+    /// For each token of a language model's texts the logits of the one behind it, `[batch · length, outputs]`;
+    /// what stands behind a text's end is of no use. None for a network that is no language model, and for
+    /// anything but tokens.
+    pub fn forward_steps(&self, input: &Input) -> Option<Tensor<2>> {
+        self.steps(input, Pass::Evaluation)
+    }
+
+    /// As [`Network::forward_steps`], for a training step.
+    pub fn forward_train_steps(&self, input: &Input, step_seed: u64) -> Option<Tensor<2>> {
+        self.steps(input, Pass::Training { step_seed })
+    }
+
+    fn steps(&self, input: &Input, pass: Pass) -> Option<Tensor<2>> {
+        let Input::Tokens(tokens) = input else {
+            return None;
+        };
+        Some(self.body.decoder()?.steps(tokens, pass, None))
+    }
+
+    /// A text that this language model goes on with, empty at first.
+    ///
+    /// # Errors
+    /// When it is no language model.
+    pub fn continuation(&self) -> Result<Continuation<'_>, NnError> {
+        match self.body.decoder() {
+            Some(_) => Ok(Continuation::new(self)),
+            None => Err(NnError::InvalidSpec(format!(
+                "the architecture \"{}\" is no language model",
+                self.spec.architecture.name
+            ))),
+        }
+    }
+
+    /// The language model that it is, and the size of the vocabulary.
+    pub(crate) fn decoder(&self) -> (Option<&dyn Decoder>, usize) {
+        (self.body.decoder(), self.spec.outputs)
+    }
+
     /// Outputs `[batch, outputs]` of [`Network::forward`] for a plain tensor.
     ///
     /// # Errors
@@ -213,6 +253,56 @@ impl Network {
                 actual: shape.to_vec(),
             })
         }
+    }
+
+    /// Takes the parameters below these names out of training: they have no gradient, and no optimizer sees
+    /// them. `encoder.layer.1` stands for `encoder.layer.1.output.dense.weight`, with or without what the
+    /// encoder is called in the whole network, such as `bert`.
+    ///
+    /// # Errors
+    /// When there is no parameter below one of the names.
+    pub fn freeze(self, prefixes: &[String]) -> Result<Self, NnError> {
+        self.parameters_below(prefixes.iter().map(String::as_str))?;
+        Ok(self.map(&mut Freezing {
+            path: NamePath::default(),
+            prefixes,
+        }))
+    }
+
+    /// For each parameter which of these names it is below: the longest.
+    ///
+    /// # Errors
+    /// When there is no parameter below one of the names.
+    pub fn parameters_below<'a>(
+        &self,
+        prefixes: impl IntoIterator<Item = &'a str>,
+    ) -> Result<BTreeMap<String, &'a str>, NnError> {
+        let parameters = self.parameters();
+        let mut below: BTreeMap<String, &str> = BTreeMap::new();
+        for prefix in prefixes {
+            let mut is_known = false;
+            for name in parameters.iter().map(|parameter| &parameter.name) {
+                if is_below(name, prefix) {
+                    is_known = true;
+                    let longest = below.entry(name.clone()).or_insert(prefix);
+                    if prefix.len() > longest.len() {
+                        *longest = prefix;
+                    }
+                }
+            }
+            if !is_known {
+                let firsts: BTreeSet<&str> = parameters
+                    .iter()
+                    .filter_map(|parameter| parameter.name.split('.').next())
+                    .collect();
+                let firsts: Vec<&str> = firsts.into_iter().collect();
+                return Err(NnError::NoParameterBelow {
+                    prefix: prefix.chars().take(120).collect(),
+                    names: firsts.join(", "),
+                });
+            }
+        }
+        Ok(below)
     }
 
     /// Every parameter and buffer, in the order of the graph.
@@ -281,6 +371,26 @@ impl Network {
         };
         self.visit(&mut visitor);
         visitor.collected
+    }
+
+    /// As [`Network::gradients`], without a copy.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn gradient_set(&self, gradients: &Gradients) -> Result<GradientSet, NnError> {
+        let mut visitor = Slopes {
+            path: NamePath::default(),
+            gradients,
+            collected: Ok(GradientSet::default()),
+        };
+        self.visit(&mut visitor);
+        visitor.collected
+    }
+
+    /// Gives the memory of parameters that nobody else has back, to be used again: a step of training makes
+    /// as many values as it leaves behind.
+    pub fn recycle(self) {
+        self.map(&mut Recycling::default());
     }
 
     /// Gives parameters and buffers the values that `take` has for their names, and leaves the others
@@ -405,6 +515,63 @@ impl ModuleVisitor for Values<'_> {
     }
 }
 
+struct Slopes<'a> {
+    path: NamePath,
+    gradients: &'a Gradients,
+    collected: Result<GradientSet, NnError>,
+}
+
+impl ModuleVisitor for Slopes<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let name = self.path.name();
+        if is_buffer(&name) {
+            return;
+        }
+        if let (Some(tensor), Ok(gradients)) =
+            (param.val().grad(self.gradients), &mut self.collected)
+        {
+            match Held::of(tensor) {
+                Ok(gradient) => gradients.insert(name, gradient),
+                Err(error) => self.collected = Err(error),
+            }
+        }
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, name: &str, container_type: &str) {
+        self.path.exit(name, container_type);
+    }
+}
+
+/// Leaves next to nothing in the place of each parameter. Running statistics are shared with clones, and stay.
+#[derive(Default)]
+struct Recycling {
+    path: NamePath,
+}
+
+impl ModuleMapper for Recycling {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if is_buffer(&self.path.name()) {
+            return param;
+        }
+        let device = param.device();
+        let (id, tensor, _) = param.consume();
+        give_back(tensor);
+        Param::initialized(id, Tensor::zeros([1; D], &device))
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, name: &str, container_type: &str) {
+        self.path.exit(name, container_type);
+    }
+}
+
 struct Replacements<'a> {
     path: NamePath,
     take: &'a mut dyn FnMut(&str) -> Option<Vec<f32>>,
@@ -441,6 +608,30 @@ fn with_values<const D: usize>(
     }
 }
 
+struct Freezing<'a> {
+    path: NamePath,
+    prefixes: &'a [String],
+}
+
+impl ModuleMapper for Freezing<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.name();
+        if self.prefixes.iter().any(|prefix| is_below(&name, prefix)) {
+            param.set_require_grad(false)
+        } else {
+            param
+        }
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, name: &str, container_type: &str) {
+        self.path.exit(name, container_type);
+    }
+}
+
 struct Changes<'a> {
     path: NamePath,
     change: &'a mut ValueChange<'a>,
@@ -450,14 +641,14 @@ struct Changes<'a> {
 impl ModuleMapper for Changes<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let info = info_of(&self.path, &param.dims());
-        let old = match tensor_from_burn(param.val().without_autodiff()) {
+        let old = match Held::of(param.val()) {
             Ok(old) => old,
             Err(error) => {
                 self.failure = Some(error);
                 return param;
             }
         };
-        let new = (self.change)(&info, old.data());
+        let new = (self.change)(&info, old.as_slice());
         with_values(param, new)
     }
 

@@ -1,6 +1,7 @@
 //! What can go wrong between a package and a prediction.
 
 use mofang_data::DataError;
+use mofang_host::HostError;
 use mofang_nn::NnError;
 use mofang_types::{Coded, ErrorCode, ShapeMismatch};
 
@@ -48,6 +49,9 @@ pub enum RuntimeError {
         /// How many the package names labels for.
         expected: usize,
     },
+    /// A model of another engine failed.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// The engine failed.
     #[error("the model failed: {0}")]
     Engine(NnError),
@@ -72,6 +76,7 @@ impl Coded for RuntimeError {
             Self::Shape(error) => error.code(),
             Self::OutputNotFinite => ErrorCode::InvalidInput,
             Self::OutputLength { .. } => ErrorCode::Internal,
+            Self::Host(error) => error.code(),
             Self::Engine(error) => error.code(),
         }
     }

@@ -16,13 +16,16 @@
 
 mod error;
 mod native;
+mod onnx;
 mod predictor;
 mod runtime;
+mod settings;
 mod trees;
 
 pub use error::RuntimeError;
 pub use predictor::Predictor;
 pub use runtime::{LoadedModel, Runtime};
+pub use settings::RuntimeSettings;
 
 /// The runtimes that there are.
 pub mod runtimes {

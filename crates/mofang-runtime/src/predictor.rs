@@ -3,7 +3,7 @@
 use mofang_data::{CompiledPipeline, Pipeline, RawExample};
 use mofang_types::{Package, PackageManifest, Prediction, Task, Tensor, TensorSpec};
 
-use crate::{LoadedModel, RuntimeError, runtime};
+use crate::{LoadedModel, RuntimeError, RuntimeSettings, runtime};
 
 /// A loaded package: its transforms, its model, its decoders. The files of the package are not kept.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ impl Predictor {
     /// # Errors
     /// When no runtime takes the package, or its parts contradict each other; the message names the
     /// part.
-    pub fn load(package: &Package) -> Result<Self, RuntimeError> {
+    pub fn load(package: &Package, settings: &RuntimeSettings) -> Result<Self, RuntimeError> {
         let manifest = package.manifest.clone();
-        let model = runtime::for_package(&manifest)?.load(package)?;
+        let model = runtime::for_package(&manifest)?.load(package, settings)?;
         let pipeline = Pipeline::from_json(&manifest.pipeline)
             .and_then(|pipeline| pipeline.compile_with(&manifest.labels, &package.files))
             .map_err(|error| RuntimeError::unloadable("pipeline")(&error))?;
@@ -66,7 +66,20 @@ impl Predictor {
     /// When the example cannot be read, has another shape than the model takes, or a value is not
     /// finite.
     pub fn prepare(&self, example: &RawExample) -> Result<Tensor, RuntimeError> {
-        let tensor = self.pipeline.prepare(example)?;
+        self.prepare_noting(example, &mut Vec::new())
+    }
+
+    /// As [`Self::prepare`], with what whoever asks should know about the example put into `warnings`,
+    /// such as that the end of a text was cut off.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn prepare_noting(
+        &self,
+        example: &RawExample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Tensor, RuntimeError> {
+        let tensor = self.pipeline.prepare_noting(example, warnings)?;
         self.check_shape(&tensor)?;
         Ok(tensor)
     }
@@ -125,7 +138,20 @@ impl Predictor {
         example: &RawExample,
         top_k: Option<usize>,
     ) -> Result<Prediction, RuntimeError> {
-        let input = self.prepare(example)?;
+        self.predict_noting(example, top_k, &mut Vec::new())
+    }
+
+    /// As [`Self::predict`], with warnings as in [`Self::prepare_noting`].
+    ///
+    /// # Errors
+    /// As [`Self::predict`].
+    pub fn predict_noting(
+        &self,
+        example: &RawExample,
+        top_k: Option<usize>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Prediction, RuntimeError> {
+        let input = self.prepare_noting(example, warnings)?;
         let mut shape = vec![1];
         shape.extend_from_slice(input.shape());
         // One example is a batch of one: the same values under a longer shape.
@@ -152,8 +178,10 @@ fn check_agreement(
     output: &TensorSpec,
 ) -> Result<(), RuntimeError> {
     let labels = manifest.labels.len();
-    // Nobody names the numbers of an embedding.
-    if manifest.task != Task::Embedding && output.check(&[1, labels]).is_err() {
+    // Nobody names the numbers of an embedding, nor outputs as they are.
+    if !matches!(manifest.task, Task::Embedding | Task::Tensor)
+        && output.check(&[1, labels]).is_err()
+    {
         return Err(RuntimeError::Unloadable {
             part: "labels",
             reason: format!("there are {labels}, and the model has another number of outputs"),

@@ -4,9 +4,10 @@ use std::fmt;
 
 use mofang_types::{Package, PackageManifest, Tensor};
 
-use crate::RuntimeError;
 use crate::native::Native;
+use crate::onnx::Onnx;
 use crate::trees::Trees;
+use crate::{RuntimeError, RuntimeSettings};
 
 /// An engine that can load packages.
 pub trait Runtime: fmt::Debug + Send + Sync {
@@ -24,7 +25,11 @@ pub trait Runtime: fmt::Debug + Send + Sync {
     /// # Errors
     /// When a part of the package is missing, cannot be read, or contradicts the manifest; the
     /// message names it.
-    fn load(&self, package: &Package) -> Result<Box<dyn LoadedModel>, RuntimeError>;
+    fn load(
+        &self,
+        package: &Package,
+        settings: &RuntimeSettings,
+    ) -> Result<Box<dyn LoadedModel>, RuntimeError>;
 }
 
 /// A model in memory. Several threads may ask it at once.
@@ -42,7 +47,7 @@ pub trait LoadedModel: fmt::Debug + Send + Sync {
 
 /// Every runtime of this build, alphabetically.
 pub fn all() -> &'static [&'static dyn Runtime] {
-    &[&Native, &Trees]
+    &[&Native, &Onnx, &Trees]
 }
 
 /// The first runtime that loads packages of this kind.

@@ -14,6 +14,16 @@ pub trait ServedModel: Send + Sync + fmt::Debug {
     /// Makes one example into one model input, without a batch dimension.
     fn prepare(&self, example: &RawExample) -> Result<Tensor, SharedError>;
 
+    /// The same, with what whoever asks should know about the example put into `warnings`.
+    fn prepare_noting(
+        &self,
+        example: &RawExample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Tensor, SharedError> {
+        let _ = warnings;
+        self.prepare(example)
+    }
+
     /// Checks a model input that its caller has prepared.
     fn check(&self, input: &Tensor) -> Result<(), SharedError>;
 
@@ -41,6 +51,15 @@ pub trait ServedModel: Send + Sync + fmt::Debug {
 impl ServedModel for Predictor {
     fn prepare(&self, example: &RawExample) -> Result<Tensor, SharedError> {
         Self::prepare(self, example).map_err(|error| Arc::new(error) as SharedError)
+    }
+
+    fn prepare_noting(
+        &self,
+        example: &RawExample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Tensor, SharedError> {
+        Self::prepare_noting(self, example, warnings)
+            .map_err(|error| Arc::new(error) as SharedError)
     }
 
     fn check(&self, input: &Tensor) -> Result<(), SharedError> {

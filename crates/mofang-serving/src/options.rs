@@ -28,6 +28,8 @@ pub struct PredictOutcome {
     pub infer_ms: f64,
     /// How many items were computed together.
     pub batch_size: usize,
+    /// What whoever asks should know, such as that the end of a text was not read.
+    pub warnings: Vec<String>,
 }
 
 /// The outputs of a model for the examples of one call, and where they came from.

@@ -21,6 +21,14 @@ const INLINE_SAMPLES_MAX: usize = 4_096;
 /// Bytes of a text up to which cutting it into tokens is.
 const INLINE_TEXT_BYTES_MAX: usize = 1_024;
 
+/// A model input, without a batch dimension.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) input: Tensor,
+    /// What whoever asks should know about the example.
+    pub(crate) warnings: Vec<String>,
+}
+
 /// The bounded room in which files are decoded and long texts are cut into tokens.
 #[derive(Debug)]
 pub(crate) struct Preparation {
@@ -55,7 +63,7 @@ impl Preparation {
         name: &str,
         model: &Arc<dyn ServedModel>,
         example: RawExample,
-    ) -> Result<Tensor, ServingError> {
+    ) -> Result<Prepared, ServingError> {
         if is_small(&example) {
             return prepare_now(name, model.as_ref(), example);
         }
@@ -75,10 +83,10 @@ impl Preparation {
         let thread_name = name.to_owned();
         let model = Arc::clone(model);
         tokio::task::spawn_blocking(move || {
-            let tensor = prepare_now(&thread_name, model.as_ref(), example);
+            let prepared = prepare_now(&thread_name, model.as_ref(), example);
             // The permit goes back when the work is done, not when the caller stops waiting.
             drop(permit);
-            tensor
+            prepared
         })
         .await
         .unwrap_or_else(|error| {
@@ -104,13 +112,20 @@ fn prepare_now(
     name: &str,
     model: &dyn ServedModel,
     example: RawExample,
-) -> Result<Tensor, ServingError> {
+) -> Result<Prepared, ServingError> {
     let prepare = || match example {
-        RawExample::Tensor(tensor) => model.check(&tensor).map(|()| tensor),
+        RawExample::Tensor(tensor) => model.check(&tensor).map(|()| Prepared {
+            input: tensor,
+            warnings: Vec::new(),
+        }),
         RawExample::Encoded(_)
         | RawExample::Pixels(_)
         | RawExample::Row(_)
-        | RawExample::Text(_) => model.prepare(&example),
+        | RawExample::Text(_) => {
+            let mut warnings = Vec::new();
+            let input = model.prepare_noting(&example, &mut warnings)?;
+            Ok(Prepared { input, warnings })
+        }
     };
     catch_unwind(AssertUnwindSafe(prepare))
         .map_err(|panic| ServingError::Panicked {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use futures::future::join_all;
 use mofang_data::RawExample;
 use mofang_registry::{Registry, Route};
-use mofang_runtime::Predictor;
+use mofang_runtime::{Predictor, RuntimeSettings};
 use mofang_types::{Clock, ModelName, ModelReference, Prediction, Tensor};
 
 use crate::error::panic_message;
 use crate::in_flight::InFlight;
 use crate::metrics::{Metrics, RequestMeter, VersionMetrics};
 use crate::pool::{LoadedVersion, Pool};
-use crate::preparation::Preparation;
+use crate::preparation::{Preparation, Prepared};
 use crate::queue::{AnswerReceiver, BatchAnswer, Deadline};
 use crate::source::RegistrySource;
 use crate::{
@@ -42,13 +42,15 @@ pub struct DrainOutcome {
 }
 
 impl Serving {
-    /// Serves the versions of a registry.
+    /// Serves the versions of a registry, loaded as `runtime` says.
     pub fn new(
         registry: Arc<Registry>,
         settings: ServingSettings,
+        runtime: RuntimeSettings,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
-        Self::with_source(Arc::new(RegistrySource::new(registry)), settings, clock)
+        let source = RegistrySource::new(registry, runtime);
+        Self::with_source(Arc::new(source), settings, clock)
     }
 
     /// Serves the versions of any source.
@@ -290,7 +292,7 @@ impl Serving {
         let mut inputs = Vec::with_capacity(examples.len());
         for example in examples {
             let example = RawExample::Tensor(example);
-            inputs.push(self.prepare(&loaded, metrics, example).await?);
+            inputs.push(self.prepare(&loaded, metrics, example).await?.input);
         }
         let mut outcome = InferOutcome {
             rows: Vec::with_capacity(inputs.len()),
@@ -315,14 +317,14 @@ impl Serving {
         loaded: &LoadedVersion,
         metrics: &VersionMetrics,
         example: RawExample,
-    ) -> Result<Tensor, ServingError> {
+    ) -> Result<Prepared, ServingError> {
         let started = self.clock.monotonic();
-        let input = self
+        let prepared = self
             .preparation
             .prepare(&loaded.name, loaded.queue.model(), example)
             .await?;
         metrics.add_prepared(self.clock.monotonic().saturating_sub(started));
-        Ok(input)
+        Ok(prepared)
     }
 
     async fn predict_one(
@@ -334,7 +336,7 @@ impl Serving {
         deadline: Deadline,
     ) -> Result<PredictOutcome, ServingError> {
         let loaded = self.load(route, metrics).await?;
-        let input = self.prepare(&loaded, metrics, example).await?;
+        let Prepared { input, warnings } = self.prepare(&loaded, metrics, example).await?;
         let answer = received(&loaded, loaded.queue.submit(input, deadline)?).await?;
         let prediction = decode(&loaded, &answer.row, top_k)?;
         Ok(PredictOutcome {
@@ -344,6 +346,7 @@ impl Serving {
             queue_ms: milliseconds(answer.queued),
             infer_ms: milliseconds(answer.computed),
             batch_size: answer.batch_size,
+            warnings,
         })
     }
 }

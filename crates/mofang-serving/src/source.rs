@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mofang_registry::{Registry, Route};
-use mofang_runtime::Predictor;
+use mofang_runtime::{Predictor, RuntimeSettings};
 use mofang_types::ModelReference;
 
 use crate::{ServedModel, ServingError};
@@ -25,11 +25,12 @@ pub trait ModelSource: Send + Sync + fmt::Debug {
 #[derive(Debug)]
 pub(crate) struct RegistrySource {
     registry: Arc<Registry>,
+    runtime: RuntimeSettings,
 }
 
 impl RegistrySource {
-    pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self { registry }
+    pub(crate) fn new(registry: Arc<Registry>, runtime: RuntimeSettings) -> Self {
+        Self { registry, runtime }
     }
 }
 
@@ -47,7 +48,8 @@ impl ModelSource for RegistrySource {
             .load_package(route)
             .await
             .map_err(ServingError::refused)?;
-        let loaded = tokio::task::spawn_blocking(move || Predictor::load(&package)).await;
+        let runtime = self.runtime.clone();
+        let loaded = tokio::task::spawn_blocking(move || Predictor::load(&package, &runtime)).await;
         match loaded {
             Ok(Ok(predictor)) => Ok(Arc::new(predictor)),
             Ok(Err(error)) => Err(ServingError::refused(error)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hyper::Method;
 use mofang_accounts::{Accounts, CreateKeyRequest, Credential, ExposeSecret as _, Role, Scope};
-use mofang_artifacts::ArtifactStore;
+use mofang_artifacts::{ArtifactStore, PackageDraft};
 use mofang_http::{AppState, Router, ServerSettings};
 use mofang_registry::{Actor, PublishRequest, Registry};
 use mofang_serving::Serving;
@@ -115,7 +115,19 @@ impl TestApp {
     /// # Errors
     /// When it cannot be published.
     pub async fn publish(&self, model: &str, seed: u64) -> Result<u32, Box<dyn Error>> {
-        let request = PublishRequest::new(model.parse()?, tiny_draft(seed)?, Actor::system());
+        self.publish_package(model, tiny_draft(seed)?).await
+    }
+
+    /// Publishes a package as the next version of a model.
+    ///
+    /// # Errors
+    /// When it cannot be published.
+    pub async fn publish_package(
+        &self,
+        model: &str,
+        draft: PackageDraft,
+    ) -> Result<u32, Box<dyn Error>> {
+        let request = PublishRequest::new(model.parse()?, draft, Actor::system());
         Ok(self.registry.publish(request).await?.number)
     }
 

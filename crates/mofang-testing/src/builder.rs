@@ -12,6 +12,7 @@ use mofang_artifacts::ArtifactStore;
 use mofang_data::{Catalogue, DatasetStore};
 use mofang_http::{AppState, HttpSettings, Services};
 use mofang_registry::{Actor, PublishRequest, Registry};
+use mofang_runtime::RuntimeSettings;
 use mofang_serving::{Serving, ServingSettings};
 use mofang_store::SqliteStore;
 use mofang_types::{Clock, IdGenerator};
@@ -81,7 +82,12 @@ impl TestAppBuilder {
             self.accounts,
         )
         .await?;
-        let serving = Serving::new(Arc::clone(&registry), self.serving, Arc::clone(&shared));
+        let serving = Serving::new(
+            Arc::clone(&registry),
+            self.serving,
+            RuntimeSettings::default(),
+            Arc::clone(&shared),
+        );
         let datasets = DatasetStore::new(folder.path().join("datasets"), Catalogue::builtin()?);
         let mut users = BTreeMap::new();
         if self.populated {
@@ -92,6 +98,7 @@ impl TestAppBuilder {
             registry: Arc::clone(&registry),
             serving: Arc::clone(&serving),
             datasets: Arc::new(datasets),
+            runtime: RuntimeSettings::default(),
             clock: shared,
             ids,
         };

@@ -12,6 +12,7 @@ mod builder;
 mod clock;
 mod image;
 mod model;
+mod recording;
 mod request;
 mod server;
 
@@ -19,6 +20,7 @@ pub use app::{TestApp, TestUser};
 pub use builder::TestAppBuilder;
 pub use clock::TestClock;
 pub use image::{bomb_png, digit_png};
-pub use model::{IMAGE_SHAPE, LABELS, tiny_draft};
+pub use model::{IMAGE_SHAPE, LABELS, TEXT_LABELS, tiny_draft, tiny_text_draft};
+pub use recording::{tiny_recording_draft, tone_wav};
 pub use request::{TestRequest, TestResponse};
 pub use server::TestServer;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use mofang_artifacts::PackageDraft;
+use mofang_data::text::{TOKENIZER_FILE, TokenizerModel, TrainTokenizer, train_tokenizer};
+use mofang_data::{Pipeline, PipelineFiles};
 use mofang_nn::{Network, NetworkSpec, NnError, cpu_device};
 use mofang_types::{
     ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature, PackageManifest,
@@ -21,13 +23,18 @@ pub const LABELS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
 /// # Errors
 /// When the architecture refuses its configuration.
 pub fn tiny_draft(seed: u64) -> Result<PackageDraft, NnError> {
+    draft_of(seed, ModelInput::image(IMAGE_SHAPE))
+}
+
+/// The same around a network for other images.
+pub(crate) fn draft_of(seed: u64, input: ModelInput) -> Result<PackageDraft, NnError> {
     let architecture = ArchitectureSpec {
         name: "simple_cnn".to_owned(),
         config: json!({ "blocks": [{ "channels": 4 }], "hidden": [] }),
     };
     let spec = NetworkSpec {
         architecture: architecture.clone(),
-        input: ModelInput::image(IMAGE_SHAPE),
+        input,
         outputs: LABELS.len(),
     };
     let weights = Network::new(&spec, seed, &cpu_device())?.to_safetensors()?;
@@ -55,5 +62,58 @@ pub fn tiny_draft(seed: u64) -> Result<PackageDraft, NnError> {
             files: Vec::new(),
         },
         files: BTreeMap::from([(WEIGHTS_FILE.to_owned(), weights)]),
+    })
+}
+
+/// The labels of the model of texts.
+pub const TEXT_LABELS: [&str; 2] = ["ham", "spam"];
+
+/// A package around a convolution over up to 8 characters of a text, with random weights.
+///
+/// # Errors
+/// When the architecture refuses its configuration, or the tokenizer cannot be trained.
+pub fn tiny_text_draft(seed: u64) -> Result<PackageDraft, Box<dyn std::error::Error>> {
+    let architecture = ArchitectureSpec {
+        name: "text_cnn".to_owned(),
+        config: json!({ "embedding_size": 4, "filters": 4, "widths": [1, 2] }),
+    };
+    let pipeline = json!({
+        "transforms": [
+            { "type": "clean_text" },
+            { "type": "tokenize", "model": "characters" },
+            { "type": "truncate", "length_max": 8 },
+        ],
+        "decoders": [{ "type": "softmax" }, { "type": "top_k", "k": 2 }, { "type": "labels" }],
+    });
+    let alphabet = TrainTokenizer {
+        model: TokenizerModel::Characters,
+        vocabulary_size: 100,
+        min_frequency: 1,
+    };
+    let tokenizer = train_tokenizer(["the quick brown fox: 你好"].into_iter(), alphabet)?;
+    let files = PipelineFiles::from([(TOKENIZER_FILE.to_owned(), tokenizer)]);
+    let labels = TEXT_LABELS.map(str::to_owned).to_vec();
+    let compiled = Pipeline::from_json(&pipeline)?.compile_with(&labels, &files)?;
+    let input = compiled.input().ok_or("the pipeline fixes no input")?;
+    let spec = NetworkSpec {
+        architecture: architecture.clone(),
+        input: input.clone(),
+        outputs: TEXT_LABELS.len(),
+    };
+    let weights = Network::new(&spec, seed, &cpu_device())?.to_safetensors()?;
+    let task = Task::TextClassification;
+    let mut files = files;
+    files.insert(WEIGHTS_FILE.to_owned(), weights);
+    Ok(PackageDraft {
+        manifest: PackageManifest {
+            task,
+            architecture,
+            signature: ModelSignature::of(&input, task, TEXT_LABELS.len()),
+            input: Some(input),
+            pipeline,
+            labels,
+            ..tiny_draft(seed)?.manifest
+        },
+        files,
     })
 }

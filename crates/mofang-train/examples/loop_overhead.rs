@@ -19,8 +19,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use mofang_data::{
-    Catalogue, CleaningReport, DataLoader, Dataset, Example, LoaderSettings, Pixels, RawExample,
-    Split, SplitName,
+    Catalogue, CleaningReport, DataLoader, Dataset, Example, LoaderSettings, PipelineFiles, Pixels,
+    RawExample, Split, SplitName,
 };
 use mofang_nn::{Network, NetworkSpec, cpu_device, step_seed};
 use mofang_train::optimizer::{OptimizerState, StepSettings};
@@ -124,7 +124,7 @@ fn bare(recipe: &Recipe, dataset: &Dataset, clock: &SystemClock) -> Result<f64, 
         let gradients = network.gradients(&loss.backward())?;
         network = network.map_values(&mut |info, values| {
             let gradient = gradients.get(&info.name)?;
-            Some(optimizer.update(&info.name, values, gradient.data()))
+            Some(optimizer.update(&info.name, values, gradient.data(), 1.0))
         })?;
     }
     Ok(clock.monotonic().saturating_sub(began).as_secs_f64()
@@ -149,6 +149,7 @@ fn whole(
         run_dir: folder.clone(),
         resume: Resume::Fresh,
         initial_weights: None,
+        pipeline_files: PipelineFiles::new(),
         clock: clock.clone(),
         stop: Arc::new(AtomicBool::new(false)),
         observer: &mut stopwatch,

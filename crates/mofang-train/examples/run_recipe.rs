@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mofang_data::{Catalogue, DatasetStore, SplitName};
+use mofang_data::{Catalogue, DatasetStore, PipelineFiles, SplitName};
 use mofang_train::{
     EpochRecord, Recipe, Resume, TrainObserver, TrainOutcome, TrainRequest, TrainStart, train,
 };
@@ -62,6 +62,7 @@ fn run(arguments: &[String]) -> Result<TrainOutcome, Box<dyn std::error::Error>>
             Resume::Fresh
         },
         initial_weights: None,
+        pipeline_files: PipelineFiles::new(),
         clock: Arc::new(SystemClock::new()),
         stop: Arc::new(AtomicBool::new(false)),
         observer: &mut Lines,

@@ -5,23 +5,33 @@ use std::collections::BTreeMap;
 use mofang_data::{Split, Target};
 
 use crate::metrics::{ClassOutcomes, NumberOutcomes, Outcomes, compute_all};
+use crate::text_baseline::linear;
 
 /// The metrics of each baseline on `judged`: for classes the answer "each as probable as it is among the
-/// training examples", whose best guess is the commonest; for numbers the mean of the training examples.
+/// training examples", whose best guess is the commonest, and for texts also those of a linear model; for
+/// numbers the mean of the training examples.
 pub(crate) fn baselines(
     train: &Split,
     judged: &Split,
     classes: usize,
 ) -> BTreeMap<String, BTreeMap<String, f64>> {
     let targets = |split: &Split| -> Vec<Target> {
-        split.examples().iter().map(|example| example.target).collect()
+        split
+            .examples()
+            .iter()
+            .map(|example| example.target)
+            .collect()
     };
     let (learned, truth) = (targets(train), targets(judged));
-    let of_classes = || majority(&learned, &truth, classes).map(|outcomes| ("majority class", outcomes));
+    let of_classes =
+        || majority(&learned, &truth, classes).map(|outcomes| ("majority class", outcomes));
     let of_numbers = || mean(&learned, &truth).map(|outcomes| ("mean", outcomes));
+    let of_texts = linear(train, judged, classes);
+    let of_texts = of_texts.map(|outcomes| ("linear model of n-grams", outcomes));
     of_classes()
         .or_else(of_numbers)
         .into_iter()
+        .chain(of_texts)
         .map(|(name, outcomes)| (name.to_owned(), compute_all(&outcomes)))
         .collect()
 }
@@ -46,7 +56,10 @@ fn majority(learned: &[Target], truth: &[Target], classes: usize) -> Option<Outc
 
 fn mean(learned: &[Target], truth: &[Target]) -> Option<Outcomes> {
     let numbers = |targets: &[Target]| -> Vec<f64> {
-        targets.iter().filter_map(|target| target.number()).collect()
+        targets
+            .iter()
+            .filter_map(|target| target.number())
+            .collect()
     };
     let (learned, truth) = (numbers(learned), numbers(truth));
     let mean = learned.iter().sum::<f64>() / learned.len() as f64;

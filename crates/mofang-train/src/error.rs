@@ -73,6 +73,18 @@ pub enum TrainError {
         /// Its digest at the start.
         then: ArtifactDigest,
     },
+    /// A file of the pipeline, such as a tokenizer, is not the one that the run was started with.
+    #[error(
+        "the pipeline's {file} has changed since the run was started (digest {now}, then {then}); start a new run"
+    )]
+    PipelineChanged {
+        /// The file.
+        file: String,
+        /// Its digest now.
+        now: ArtifactDigest,
+        /// Its digest at the start.
+        then: ArtifactDigest,
+    },
     /// A fresh run in a folder that has a run.
     #[error("{0} has checkpoints of a run; resume it or take another folder")]
     NotEmpty(PathBuf),
@@ -96,7 +108,10 @@ pub enum TrainError {
     #[error("in [pipeline]: numbers may be missing, which \"{0}\" cannot take; add `impute`")]
     MissingNumbers(String),
     /// Every training example is of one class.
-    #[error("every training example of \"{dataset}\" is of the class \"{label}\"; there is nothing to tell apart")]
+    #[error(
+        "every training example of \"{dataset}\" is of the class \"{label}\", so there is nothing to tell apart; \
+         look at its labels with `mofang datasets show`"
+    )]
     OneClass {
         /// The dataset.
         dataset: String,
@@ -133,6 +148,7 @@ impl Coded for TrainError {
             | Self::NoBatch(_) => ErrorCode::InvalidInput,
             Self::WrongRecipe { .. }
             | Self::DatasetChanged { .. }
+            | Self::PipelineChanged { .. }
             | Self::NotEmpty(_)
             | Self::CheckpointDoesNotFit { .. } => ErrorCode::Conflict,
         }

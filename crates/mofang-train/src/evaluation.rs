@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mofang_data::{CompiledPipeline, DataError, DataLoader, LoaderSettings, Split, Target};
+use mofang_data::{
+    CompiledPipeline, DataError, DataLoader, LoaderSettings, RawExample, Split, Target,
+};
 use mofang_types::{ArtifactDigest, Coded, ErrorCode, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +92,9 @@ pub struct Mistake {
     pub index: usize,
     /// Where it stands in its source.
     pub id: String,
+    /// The beginning of its text, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
     /// What it is.
     pub label: String,
     /// What it was taken for.
@@ -295,6 +300,26 @@ fn residuals(split: &Split, outcomes: &NumberOutcomes, count: usize) -> Residual
     }
 }
 
+/// Most characters of a text that an excerpt shows.
+const EXCERPT_CHARACTERS: usize = 120;
+
+/// The beginning of a text, on one line.
+fn excerpt(input: &RawExample) -> Option<String> {
+    let RawExample::Text(text) = input else {
+        return None;
+    };
+    // No more is looked at than can be shown.
+    let beginning: String = text.chars().take(4 * EXCERPT_CHARACTERS).collect();
+    let line = beginning.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown: String = line.chars().take(EXCERPT_CHARACTERS).collect();
+    let is_whole = shown.len() == line.len() && beginning.len() == text.len();
+    Some(if is_whole {
+        shown
+    } else {
+        format!("{shown}…")
+    })
+}
+
 fn most_confused(
     split: &Split,
     outcomes: &ClassOutcomes,
@@ -311,6 +336,7 @@ fn most_confused(
         .map(|(index, (((label, predicted), row), example))| Mistake {
             index,
             id: example.id.clone(),
+            excerpt: excerpt(&example.input),
             label: name(*label),
             predicted: name(*predicted),
             probability: row.get(*predicted).copied().unwrap_or(0.0),
@@ -324,7 +350,7 @@ fn most_confused(
 
 #[cfg(test)]
 mod tests {
-    use mofang_data::{Example, Pipeline, Pixels, RawExample};
+    use mofang_data::{Example, Pipeline, Pixels};
     use serde_json::json;
 
     use super::*;
@@ -379,6 +405,16 @@ mod tests {
             .collect();
         assert_eq!(ids, ["e6", "e4", "e2", "e0"]);
         assert_eq!(evaluation.classes[1].support, 3);
+    }
+
+    #[test]
+    fn an_excerpt_is_the_beginning_of_a_text_on_one_line() {
+        let of = |text: &str| excerpt(&RawExample::Text(text.to_owned())).unwrap();
+        assert_eq!(of("win\n a  prize"), "win a prize");
+        let long = of(&"土耳其".repeat(100));
+        assert_eq!(long.chars().count(), EXCERPT_CHARACTERS + 1);
+        assert!(long.ends_with('…'));
+        assert_eq!(excerpt(&RawExample::Encoded(vec![1])), None);
     }
 
     #[test]

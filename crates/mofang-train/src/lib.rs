@@ -29,14 +29,15 @@ pub mod recipe;
 mod report;
 mod run_state;
 mod stop_reason;
+mod text_baseline;
 mod trainer;
 
 pub use checkpoint::CheckpointError;
 pub use early_stopping::Best;
 pub use error::TrainError;
 pub use evaluation::{
-    ClassEvaluation, EvaluateError, EvaluateSettings, Evaluation, InferFailure, Mistake, NumberError,
-    Residuals, evaluate,
+    ClassEvaluation, EvaluateError, EvaluateSettings, Evaluation, InferFailure, Mistake,
+    NumberError, Residuals, evaluate,
 };
 pub use files::FileError;
 pub use gate::{Demand, GateCheck, GateResult};

@@ -24,6 +24,9 @@ pub(crate) struct RunState {
     pub(crate) recipe_digest: ArtifactDigest,
     /// What it learns from and is steered by.
     pub(crate) split_digests: BTreeMap<String, ArtifactDigest>,
+    /// The files that its pipeline names, such as a tokenizer.
+    #[serde(default)]
+    pub(crate) pipeline_digests: BTreeMap<String, ArtifactDigest>,
     /// The version of Mofang.
     pub(crate) code_version: String,
     /// The threads that computed; other numbers may round otherwise.

@@ -13,6 +13,9 @@ pub const MANIFEST_FORMAT_VERSION: u32 = 1;
 /// The path of the weights within a package.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
 
+/// The path of an ONNX model within a package.
+pub const ONNX_FILE: &str = "model.onnx";
+
 /// Which architecture the weights belong to, and how it is configured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -32,6 +32,8 @@ pub enum Prediction {
     Embedding(Vec<f32>),
     /// Numbers, in the order of the model's outputs.
     Numbers(Vec<NamedNumber>),
+    /// The model's outputs as they are, row-major.
+    Values(Vec<f32>),
 }
 
 /// How many numbers of a vector a line for people shows.
@@ -51,23 +53,7 @@ impl Prediction {
                     )
                 },
             ),
-            Self::Embedding(values) => {
-                let shown: Vec<String> = values
-                    .iter()
-                    .take(SHOWN_MAX)
-                    .map(|value| format!("{value:.4}"))
-                    .collect();
-                let more = if values.len() > SHOWN_MAX {
-                    ", …"
-                } else {
-                    ""
-                };
-                format!(
-                    "Embedding of {} numbers: [{}{more}]",
-                    values.len(),
-                    shown.join(", ")
-                )
-            }
+            Self::Embedding(values) => format!("Embedding of {}", beginning(values)),
             Self::Numbers(numbers) => {
                 let shown: Vec<String> = numbers
                     .iter()
@@ -75,8 +61,24 @@ impl Prediction {
                     .collect();
                 format!("Predicted value: {}", shown.join(", "))
             }
+            Self::Values(values) => format!("Output of {}", beginning(values)),
         }
     }
+}
+
+/// How many numbers there are, and the first of them.
+fn beginning(values: &[f32]) -> String {
+    let shown: Vec<String> = values
+        .iter()
+        .take(SHOWN_MAX)
+        .map(|value| format!("{value:.4}"))
+        .collect();
+    let more = if values.len() > SHOWN_MAX {
+        ", …"
+    } else {
+        ""
+    };
+    format!("{} numbers: [{}{more}]", values.len(), shown.join(", "))
 }
 
 #[cfg(test)]
@@ -109,6 +111,11 @@ mod tests {
                 Prediction::Numbers(vec![number]),
                 "Predicted value: count = 12.5000",
                 "numbers",
+            ),
+            (
+                Prediction::Values(vec![1.0, 2.0]),
+                "Output of 2 numbers: [1.0000, 2.0000]",
+                "values",
             ),
         ] {
             assert_eq!(prediction.summary(), line);

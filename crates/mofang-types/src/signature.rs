@@ -137,7 +137,7 @@ impl ModelSignature {
     pub fn of(input: &ModelInput, task: Task, outputs: usize) -> Self {
         let name = match task {
             Task::Embedding => "embedding",
-            Task::TabularRegression => "values",
+            Task::TabularRegression | Task::Tensor => "values",
             Task::AudioClassification
             | Task::ImageClassification
             | Task::TabularClassification

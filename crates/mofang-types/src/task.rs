@@ -22,6 +22,8 @@ pub enum Task {
     TabularClassification,
     /// A number for each row of a table.
     TabularRegression,
+    /// The model's own outputs for its own inputs, as they are.
+    Tensor,
     /// One label out of a closed list for each text.
     TextClassification,
 }
@@ -42,12 +44,13 @@ impl Coded for UnknownTask {
 
 impl Task {
     /// Every task, alphabetically.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AudioClassification,
         Self::Embedding,
         Self::ImageClassification,
         Self::TabularClassification,
         Self::TabularRegression,
+        Self::Tensor,
         Self::TextClassification,
     ];
 
@@ -59,6 +62,7 @@ impl Task {
             Self::ImageClassification => "image-classification",
             Self::TabularClassification => "tabular-classification",
             Self::TabularRegression => "tabular-regression",
+            Self::Tensor => "tensor",
             Self::TextClassification => "text-classification",
         }
     }
@@ -70,7 +74,7 @@ impl Task {
             | Self::ImageClassification
             | Self::TabularClassification
             | Self::TextClassification => true,
-            Self::Embedding | Self::TabularRegression => false,
+            Self::Embedding | Self::TabularRegression | Self::Tensor => false,
         }
     }
 }

@@ -69,7 +69,7 @@ pub(crate) enum Command {
     Quickstart(commands::quickstart::QuickstartArgs),
     /// Train a model by a recipe and publish it
     Train(commands::train::TrainArgs),
-    /// Make a model of a file that another tool wrote: PyTorch's or safetensors
+    /// Make a model of a file that another tool wrote: PyTorch's, safetensors or ONNX
     Import(Box<commands::import::ImportArgs>),
     /// Serve models over HTTP
     Serve(commands::serve::ServeArgs),

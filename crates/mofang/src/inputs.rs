@@ -14,7 +14,7 @@ use crate::exit::{CodedResult as _, Failure};
 use crate::shape::Shape;
 
 /// The endings of files that a directory is searched for.
-const IMAGE_EXTENSIONS: [&str; 4] = ["bmp", "jpeg", "jpg", "png"];
+const FILE_EXTENSIONS: [&str; 7] = ["bmp", "flac", "jpeg", "jpg", "mp3", "png", "wav"];
 
 /// The endings of files whose rows are inputs.
 const TABLE_EXTENSIONS: [&str; 4] = ["csv", "jsonl", "ndjson", "tsv"];
@@ -115,7 +115,8 @@ fn random(shape: &[usize], seed: u64) -> anyhow::Result<RawExample> {
     Ok(RawExample::Tensor(tensor))
 }
 
-/// The inputs that `texts` name, in order; a directory stands for the images in it, by name.
+/// The inputs that `texts` name, in order; a directory stands for the images and recordings in it, by
+/// name.
 pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for text in texts {
@@ -123,10 +124,10 @@ pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
         if text == "-" {
             inputs.push(Input::Stdin);
         } else if path.is_dir() {
-            let found = images_of(path)?;
+            let found = files_of(path)?;
             if found.is_empty() {
                 return Err(Failure::bad_input(format!(
-                    "failed to find images in the directory {text}"
+                    "failed to find images or recordings in the directory {text}"
                 ))
                 .into());
             }
@@ -186,7 +187,7 @@ fn rows_of(path: &Path) -> anyhow::Result<Vec<Input>> {
     Ok(rows.collect())
 }
 
-fn images_of(folder: &Path) -> anyhow::Result<Vec<Input>> {
+fn files_of(folder: &Path) -> anyhow::Result<Vec<Input>> {
     let mut paths = Vec::new();
     let entries =
         fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
@@ -194,11 +195,11 @@ fn images_of(folder: &Path) -> anyhow::Result<Vec<Input>> {
         let path = entry
             .with_context(|| format!("failed to read {}", folder.display()))?
             .path();
-        let is_image = path
+        let is_input = path
             .extension()
             .and_then(|extension| extension.to_str())
-            .is_some_and(|extension| IMAGE_EXTENSIONS.contains(&extension.to_lowercase().as_str()));
-        if is_image && path.is_file() {
+            .is_some_and(|extension| FILE_EXTENSIONS.contains(&extension.to_lowercase().as_str()));
+        if is_input && path.is_file() {
             paths.push(path);
         }
     }
@@ -235,7 +236,7 @@ mod tests {
     #[test]
     fn files_patterns_and_directories_are_found_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["b.png", "a.png", "note.txt"] {
+        for name in ["b.png", "a.png", "c.wav", "note.txt"] {
             fs::write(folder.path().join(name), b"x").unwrap();
         }
         let text = |name: &str| folder.path().join(name).display().to_string();
@@ -246,7 +247,10 @@ mod tests {
                 .map(|input| input.name().rsplit('/').next().unwrap().to_owned())
                 .collect()
         };
-        assert_eq!(names(&[text(""), "-".to_owned()]), ["a.png", "b.png", "-"]);
+        assert_eq!(
+            names(&[text(""), "-".to_owned()]),
+            ["a.png", "b.png", "c.wav", "-"]
+        );
         assert_eq!(names(&[text("*.txt")]), ["note.txt"]);
         assert!(expand(&[text("*.jpg")]).is_err());
         assert!(expand(&[text("missing.png")]).unwrap()[0].read().is_err());

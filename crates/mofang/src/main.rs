@@ -20,6 +20,7 @@ mod server;
 mod shape;
 mod signals;
 mod text;
+mod text_lines;
 mod time_text;
 mod training;
 
@@ -35,6 +36,9 @@ use exit::Failure;
 use output::{Format, Output};
 
 fn main() -> ExitCode {
+    if let Some(memory_bytes) = host_memory_bytes() {
+        return mofang_host::run_host(memory_bytes);
+    }
     let cli = Cli::parse();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +48,16 @@ fn main() -> ExitCode {
             exit::exit_code(exit::code_of(&error))
         }
     }
+}
+
+/// The limit of a model's process, when this is one: not a command for people, and nothing of the
+/// command line, the settings or the logs is touched for it.
+fn host_memory_bytes() -> Option<u64> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != mofang_host::HOST_COMMAND {
+        return None;
+    }
+    arguments.next()?.to_str()?.parse().ok()
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {

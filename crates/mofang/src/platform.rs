@@ -1,12 +1,15 @@
 //! The wiring: everything that lives in a data directory, opened.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use mofang_accounts::{AccountSettings, Accounts, RegistrationPolicy};
 use mofang_artifacts::ArtifactStore;
 use mofang_data::{Catalogue, DatasetStore};
+use mofang_host::{HOST_COMMAND, HostProgram, Placement};
 use mofang_registry::Registry;
+use mofang_runtime::RuntimeSettings;
 use mofang_store::{SqliteStore, Store};
 use mofang_types::{Clock, IdGenerator, SystemClock};
 
@@ -22,6 +25,7 @@ pub(crate) struct Platform {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) datasets: Arc<DatasetStore>,
+    pub(crate) runtime: RuntimeSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<IdGenerator>,
 }
@@ -63,6 +67,7 @@ impl Platform {
             store,
             registry: Arc::new(registry),
             datasets: Arc::new(DatasetStore::new(layout.datasets(), catalogue)),
+            runtime: runtime_settings(configuration, Arc::clone(&clock))?,
             clock,
             ids,
         })
@@ -85,6 +90,30 @@ impl Platform {
         .context("failed to open the accounts")?;
         Ok(accounts)
     }
+}
+
+/// Where models run whose files are not our own: each in a process of this same binary.
+pub(crate) fn runtime_settings(
+    configuration: &Configuration,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<RuntimeSettings> {
+    // What the running binary is, also after its file was replaced by a newer one.
+    let itself = PathBuf::from("/proc/self/exe");
+    let path = if itself.exists() {
+        itself
+    } else {
+        std::env::current_exe().context("failed to find this binary")?
+    };
+    Ok(RuntimeSettings {
+        placement: Placement::OwnProcess {
+            program: HostProgram {
+                path,
+                arguments: vec![HOST_COMMAND.into()],
+            },
+            limits: configuration.section("hosts")?,
+            clock,
+        },
+    })
 }
 
 fn account_settings(configuration: &Configuration) -> anyhow::Result<AccountSettings> {

@@ -52,6 +52,7 @@ impl Server {
         let serving = Serving::new(
             Arc::clone(&platform.registry),
             serving,
+            platform.runtime.clone(),
             Arc::clone(&platform.clock),
         );
         let services = Services {
@@ -59,6 +60,7 @@ impl Server {
             registry: Arc::clone(&platform.registry),
             serving: Arc::clone(&serving),
             datasets: Arc::clone(&platform.datasets),
+            runtime: platform.runtime.clone(),
             clock: Arc::clone(&platform.clock),
             ids: Arc::clone(&platform.ids),
         };

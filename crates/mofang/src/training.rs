@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use mofang_artifacts::PackageDraft;
-use mofang_data::Dataset;
+use mofang_data::text::TOKENIZER_FILE;
+use mofang_data::{Dataset, PipelineFiles};
 use mofang_registry::{Actor, PublishRequest};
 use mofang_train::{InitialWeights, Recipe, Resume, RunStatus, TrainOutcome, TrainRequest};
-use mofang_types::{AliasName, ArtifactDigest, ModelName, ModelReference, WEIGHTS_FILE};
+use mofang_types::{AliasName, ArtifactDigest, ModelName, ModelReference, Package, WEIGHTS_FILE};
 
 use crate::context::Context;
 use crate::data_dir::{Layout, read_text, write_private};
@@ -26,8 +27,11 @@ const RECIPE_FILE: &str = "recipe.toml";
 /// What tells a file of weights from the name of a version.
 const WEIGHTS_EXTENSION: &str = "safetensors";
 
-/// Most bytes of a file of weights.
-const WEIGHTS_BYTES_MAX: u64 = 8 << 30;
+/// What tells a tokenizer's file from the name of a version.
+const TOKENIZER_EXTENSION: &str = "json";
+
+/// Most bytes of a file of weights, or of a tokenizer.
+const FILE_BYTES_MAX: u64 = 8 << 30;
 
 /// When a run becomes a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +117,7 @@ pub(crate) fn execute(context: &Context, local: &Local, plan: Plan) -> anyhow::R
         // They are in the checkpoint by now.
         Resume::Latest => None,
     };
+    let pipeline_files = pipeline_files(local, &plan.recipe)?;
     let mut record = begin(local, &model, &plan)?;
     let folder = layout.runs().join(&record.id);
     context.output.note(&format!(
@@ -126,6 +131,7 @@ pub(crate) fn execute(context: &Context, local: &Local, plan: Plan) -> anyhow::R
         run_dir: folder.clone(),
         resume,
         initial_weights,
+        pipeline_files,
         clock: Arc::clone(&local.platform().clock),
         stop: signals::stop_flag()?,
         observer: &mut observer,
@@ -253,37 +259,68 @@ fn initial_weights(local: &Local, recipe: &Recipe) -> anyhow::Result<Option<Init
         .extension()
         .is_some_and(|extension| extension == WEIGHTS_EXTENSION)
     {
-        return read_weights(path).with_context(failed).map(|bytes| {
+        return read_file(path).with_context(failed).map(|bytes| {
             Some(InitialWeights {
                 parent: None,
                 bytes,
             })
         });
     }
-    let reference: ModelReference = wanted.from.parse().coded().with_context(failed)?;
-    let registry = &local.platform().registry;
-    let route = registry.resolve(&reference).coded().with_context(failed)?;
-    let mut package = local
-        .wait(registry.load_package(&route))
-        .coded()
-        .with_context(failed)?;
+    let (version, mut package) = package_of(local, &wanted.from).with_context(failed)?;
     let bytes = package
         .files
         .remove(WEIGHTS_FILE)
         .with_context(|| format!("its package has no {WEIGHTS_FILE}"))
         .with_context(failed)?;
     Ok(Some(InitialWeights {
-        parent: Some(format!("{}@{}", route.model, route.number)),
+        parent: Some(version),
         bytes,
     }))
 }
 
-fn read_weights(path: &Path) -> anyhow::Result<Vec<u8>> {
+/// The package of a version, with the version's name.
+fn package_of(local: &Local, name: &str) -> anyhow::Result<(String, Package)> {
+    let reference: ModelReference = name.parse().coded()?;
+    let registry = &local.platform().registry;
+    let route = registry.resolve(&reference).coded()?;
+    let package = local.wait(registry.load_package(&route)).coded()?;
+    Ok((format!("{}@{}", route.model, route.number), package))
+}
+
+/// The files that steps of the pipeline take from elsewhere: a tokenizer by its path, or that of a
+/// version's package.
+fn pipeline_files(local: &Local, recipe: &Recipe) -> anyhow::Result<PipelineFiles> {
+    let mut files = PipelineFiles::new();
+    for transform in &recipe.pipeline.transforms {
+        let Some(from) = transform.takes_tokenizer_from() else {
+            continue;
+        };
+        let failed = || format!("failed to read the tokenizer \"{from}\"");
+        let path = Path::new(from);
+        let is_path = path
+            .extension()
+            .is_some_and(|extension| extension == TOKENIZER_EXTENSION);
+        let bytes = if is_path {
+            read_file(path).with_context(failed)?
+        } else {
+            let (_, mut package) = package_of(local, from).with_context(failed)?;
+            package
+                .files
+                .remove(TOKENIZER_FILE)
+                .with_context(|| format!("its package has no {TOKENIZER_FILE}"))
+                .with_context(failed)?
+        };
+        files.insert(TOKENIZER_FILE.to_owned(), bytes);
+    }
+    Ok(files)
+}
+
+fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
     let read = || {
         let size_bytes = fs::metadata(path)?.len();
-        if size_bytes > WEIGHTS_BYTES_MAX {
+        if size_bytes > FILE_BYTES_MAX {
             return Err(std::io::Error::other(format!(
-                "it has {size_bytes} bytes, more than {WEIGHTS_BYTES_MAX}"
+                "it has {size_bytes} bytes, more than {FILE_BYTES_MAX}"
             )));
         }
         fs::read(path)

@@ -1,6 +1,6 @@
 //! FLAC and MP3 files made by libsndfile: what they hold, and what damage does to them.
 
-use mofang_audio::{AudioError, SoundFormat, decode, sniff};
+use mofang_audio::{AudioError, SoundFormat, Waveform, decode, encode_wav, sniff};
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -14,16 +14,7 @@ const STEREO_MP3: &[u8] = include_bytes!("../files/stereo.mp3");
 
 /// The chirp as a WAV file of 16 bits.
 fn wav() -> Vec<u8> {
-    let data: Vec<u8> = chirp(8_000, 200)
-        .iter()
-        .flat_map(|sample| ((sample * 32_768.0) as i16).to_le_bytes())
-        .collect();
-    let mut bytes = b"RIFF".to_vec();
-    bytes.extend((36 + data.len() as u32).to_le_bytes());
-    bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data");
-    bytes.extend((data.len() as u32).to_le_bytes());
-    bytes.extend(data);
-    bytes
+    encode_wav(&Waveform::new(8_000, chirp(8_000, 200)).unwrap())
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Random changes of training examples. One file each; [`Augmentation`] is the closed list of them.
 //!
 //! Those of images act on the `f32` image in [0, 1], after every geometric transform and before
-//! `normalize`; those of texts on the ids of tokens. They take their randomness from the generator that the loader seeds for each example.
+//! `normalize`; those of texts on the ids of tokens; those of recordings stand in `mofang-audio`. All
+//! take their randomness from the generator that the loader seeds for each example.
 
 mod brightness_contrast;
 mod crop;
@@ -22,30 +23,44 @@ pub use crop::RandomCrop;
 pub use erasing::RandomErasing;
 pub use flip::RandomHorizontalFlip;
 pub(crate) use image::Image;
+pub use mofang_audio::augment::{
+    AdditiveNoise, RandomGain, SpecAugment, SpeedPerturbation, TimeShift,
+};
 pub use rotation::RandomRotation;
 pub use span_mask::SpanMask;
 pub use token_dropout::TokenDropout;
 pub use token_swap::TokenSwap;
 pub(crate) use tokens::Tokens;
 
+use crate::transforms::recording::in_step;
 use crate::{DataError, Domain, StepInfo};
 
 /// A random change of a training example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Augmentation {
+    /// See [`AdditiveNoise`].
+    AdditiveNoise(AdditiveNoise),
     /// See [`RandomBrightnessContrast`].
     RandomBrightnessContrast(RandomBrightnessContrast),
     /// See [`RandomCrop`].
     RandomCrop(RandomCrop),
     /// See [`RandomErasing`].
     RandomErasing(RandomErasing),
+    /// See [`RandomGain`].
+    RandomGain(RandomGain),
     /// See [`RandomHorizontalFlip`].
     RandomHorizontalFlip(RandomHorizontalFlip),
     /// See [`RandomRotation`].
     RandomRotation(RandomRotation),
     /// See [`SpanMask`].
     SpanMask(SpanMask),
+    /// See [`SpecAugment`].
+    SpecAugment(SpecAugment),
+    /// See [`SpeedPerturbation`].
+    SpeedPerturbation(SpeedPerturbation),
+    /// See [`TimeShift`].
+    TimeShift(TimeShift),
     /// See [`TokenDropout`].
     TokenDropout(TokenDropout),
     /// See [`TokenSwap`].
@@ -55,6 +70,10 @@ pub enum Augmentation {
 /// Every augmentation, by name.
 pub fn all() -> &'static [StepInfo] {
     &[
+        StepInfo {
+            name: "additive_noise",
+            summary: "adds white noise to a recording",
+        },
         StepInfo {
             name: "random_brightness_contrast",
             summary: "changes brightness and contrast",
@@ -68,6 +87,10 @@ pub fn all() -> &'static [StepInfo] {
             summary: "overwrites a random rectangle with zeros",
         },
         StepInfo {
+            name: "random_gain",
+            summary: "makes a recording louder or softer",
+        },
+        StepInfo {
             name: "random_horizontal_flip",
             summary: "mirrors left and right",
         },
@@ -78,6 +101,18 @@ pub fn all() -> &'static [StepInfo] {
         StepInfo {
             name: "span_mask",
             summary: "hides a stretch of tokens of a text",
+        },
+        StepInfo {
+            name: "spec_augment",
+            summary: "hides bands and stretches of time of features",
+        },
+        StepInfo {
+            name: "speed_perturbation",
+            summary: "plays a recording faster or slower",
+        },
+        StepInfo {
+            name: "time_shift",
+            summary: "moves a recording earlier or later",
         },
         StepInfo {
             name: "token_dropout",
@@ -94,14 +129,19 @@ impl Augmentation {
     /// The `type` of the augmentation.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::AdditiveNoise(_) => "additive_noise",
             Self::RandomBrightnessContrast(_) => "random_brightness_contrast",
             Self::RandomCrop(_) => "random_crop",
             Self::RandomErasing(_) => "random_erasing",
+            Self::RandomGain(_) => "random_gain",
             Self::RandomHorizontalFlip(_) => "random_horizontal_flip",
             Self::RandomRotation(_) => "random_rotation",
             Self::SpanMask(_) => "span_mask",
             Self::TokenDropout(_) => "token_dropout",
             Self::TokenSwap(_) => "token_swap",
+            Self::SpecAugment(_) => "spec_augment",
+            Self::SpeedPerturbation(_) => "speed_perturbation",
+            Self::TimeShift(_) => "time_shift",
         }
     }
 
@@ -114,6 +154,11 @@ impl Augmentation {
             | Self::RandomHorizontalFlip(_)
             | Self::RandomRotation(_) => Domain::Image,
             Self::SpanMask(_) | Self::TokenDropout(_) | Self::TokenSwap(_) => Domain::Text,
+            Self::AdditiveNoise(_)
+            | Self::RandomGain(_)
+            | Self::SpecAugment(_)
+            | Self::SpeedPerturbation(_)
+            | Self::TimeShift(_) => Domain::Recording,
         }
     }
 
@@ -146,9 +191,15 @@ impl Augmentation {
             }
             Self::TokenDropout(step) => unit("token_dropout", "probability", step.probability),
             Self::TokenSwap(step) => unit("token_swap", "probability", step.probability),
+            Self::AdditiveNoise(step) => step.check().map_err(in_step("additive_noise")),
+            Self::RandomGain(step) => step.check().map_err(in_step("random_gain")),
+            Self::SpecAugment(step) => step.check().map_err(in_step("spec_augment")),
+            Self::SpeedPerturbation(step) => step.check().map_err(in_step("speed_perturbation")),
+            Self::TimeShift(step) => step.check().map_err(in_step("time_shift")),
         }
     }
 
+    /// Changes an image.
     pub(crate) fn apply(&self, image: &mut Image<'_>, randomness: &mut dyn Rng) {
         match self {
             Self::RandomBrightnessContrast(step) => step.apply(image, randomness),
@@ -156,8 +207,15 @@ impl Augmentation {
             Self::RandomErasing(step) => step.apply(image, randomness),
             Self::RandomHorizontalFlip(step) => step.apply(image, randomness),
             Self::RandomRotation(step) => step.apply(image, randomness),
-            // They are of texts, and no recipe has them beside images.
-            Self::SpanMask(_) | Self::TokenDropout(_) | Self::TokenSwap(_) => {}
+            // They are of something else, and no recipe has them beside images.
+            Self::AdditiveNoise(_)
+            | Self::RandomGain(_)
+            | Self::SpanMask(_)
+            | Self::SpecAugment(_)
+            | Self::SpeedPerturbation(_)
+            | Self::TimeShift(_)
+            | Self::TokenDropout(_)
+            | Self::TokenSwap(_) => {}
         }
     }
 
@@ -171,7 +229,12 @@ impl Augmentation {
             | Self::RandomCrop(_)
             | Self::RandomErasing(_)
             | Self::RandomHorizontalFlip(_)
-            | Self::RandomRotation(_) => {}
+            | Self::RandomRotation(_)
+            | Self::AdditiveNoise(_)
+            | Self::RandomGain(_)
+            | Self::SpecAugment(_)
+            | Self::SpeedPerturbation(_)
+            | Self::TimeShift(_) => {}
         }
     }
 }
@@ -285,7 +348,10 @@ mod tests {
                 "{json} is not listed"
             );
         }
-        assert_eq!(every.len(), all().len());
+        // Those of recordings are tested where they are applied, in `pipeline/recording.rs`.
+        const OF_RECORDINGS: usize = 5;
+        assert_eq!(every.len() + OF_RECORDINGS, all().len());
+        assert!(all().is_sorted_by_key(|info| info.name));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The steps after a model: from logits to an answer.
 //!
-//! For classification they are `softmax`, `top_k` and `labels`, in this order; for regression
+//! There are none where the outputs are the answer. For classification they are `softmax`, `top_k` and
+//! `labels`, in this order, without `softmax` where the model gives probabilities itself; for regression
 //! `destandardize` and `exponential`, of which each may be left out, and `labels`; for an embedding,
 //! `embedding` alone.
 
@@ -88,6 +89,8 @@ pub(crate) enum Answer {
     Classes {
         /// How many, at least 1.
         top_k: usize,
+        /// Whether the outputs are logits, to be made into probabilities.
+        logits: bool,
     },
     /// A vector.
     Embedding {
@@ -96,6 +99,8 @@ pub(crate) enum Answer {
     },
     /// Numbers.
     Numbers(Numbers),
+    /// The outputs as they are.
+    Values,
 }
 
 impl Answer {
@@ -113,14 +118,17 @@ impl Answer {
             Self::Classes { .. } if task == Task::TabularRegression => {
                 wrong("destandardize, exponential (either may be left out) and labels")
             }
-            Self::Classes { .. } | Self::Embedding { .. } | Self::Numbers(_) => Ok(()),
+            Self::Values if task != Task::Tensor => Err(DataError::InvalidPipeline(format!(
+                "it has no decoders, and {task} needs some"
+            ))),
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Numbers(_) | Self::Values => Ok(()),
         }
     }
 
     /// That nothing is left to the data any more.
     pub(crate) fn check_fitted(&self) -> Result<(), DataError> {
         match self {
-            Self::Classes { .. } | Self::Embedding { .. } => Ok(()),
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Values => Ok(()),
             Self::Numbers(numbers) => numbers.check_fitted(),
         }
     }
@@ -128,7 +136,7 @@ impl Answer {
     /// The target in the units of the model's outputs.
     pub(crate) fn encode(&self, target: Target) -> Target {
         match self {
-            Self::Classes { .. } | Self::Embedding { .. } => target,
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Values => target,
             Self::Numbers(numbers) => numbers.encode(target),
         }
     }
@@ -136,7 +144,7 @@ impl Answer {
     /// The number that outputs stand for; none for classes.
     pub(crate) fn number_of(&self, outputs: &[f32]) -> Option<f64> {
         match self {
-            Self::Classes { .. } | Self::Embedding { .. } => None,
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Values => None,
             Self::Numbers(numbers) => outputs.first().map(|output| numbers.decode(*output)),
         }
     }
@@ -149,9 +157,12 @@ impl Answer {
         top_k: Option<usize>,
     ) -> Result<Prediction, DataError> {
         match self {
-            Self::Classes { top_k: own } => decode(outputs, labels, top_k.unwrap_or(*own)),
+            Self::Classes { top_k: own, logits } => {
+                decode(outputs, labels, top_k.unwrap_or(*own), *logits)
+            }
             Self::Numbers(numbers) => numbers.prediction(outputs, labels),
             Self::Embedding { normalize } => embedding(outputs, *normalize),
+            Self::Values => Ok(Prediction::Values(outputs.to_vec())),
         }
     }
 }
@@ -159,17 +170,25 @@ impl Answer {
 /// Checks that the list is one that can run.
 pub(crate) fn check(decoders: &[Decoder]) -> Result<Answer, DataError> {
     match decoders {
+        [] => Ok(Answer::Values),
         [Decoder::Softmax {}, Decoder::TopK { k }, Decoder::Labels {}] if *k >= 1 => {
-            Ok(Answer::Classes { top_k: *k })
+            Ok(Answer::Classes {
+                top_k: *k,
+                logits: true,
+            })
         }
+        [Decoder::TopK { k }, Decoder::Labels {}] if *k >= 1 => Ok(Answer::Classes {
+            top_k: *k,
+            logits: false,
+        }),
         [Decoder::Embedding { normalize }] => Ok(Answer::Embedding {
             normalize: *normalize,
         }),
         _ => Numbers::of(decoders).map(Answer::Numbers).ok_or_else(|| {
             DataError::InvalidPipeline(
-                "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order; \
-                 those of a regression destandardize, exponential (either may be left out) and labels; \
-                 that of an embedding is embedding"
+                "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order, \
+                 without softmax where the model gives probabilities; those of a regression destandardize, \
+                 exponential (either may be left out) and labels; that of an embedding is embedding"
                     .to_owned(),
             )
         }),
@@ -201,17 +220,26 @@ fn embedding(outputs: &[f32], normalize: bool) -> Result<Prediction, DataError> 
     Ok(Prediction::Embedding(scaled.collect()))
 }
 
-fn decode(logits: &[f32], labels: &[String], top_k: usize) -> Result<Prediction, DataError> {
-    if logits.len() != labels.len() || logits.is_empty() {
+fn decode(
+    outputs: &[f32],
+    labels: &[String],
+    top_k: usize,
+    logits: bool,
+) -> Result<Prediction, DataError> {
+    if outputs.len() != labels.len() || outputs.is_empty() {
         return Err(DataError::WrongShape {
-            actual: vec![logits.len()],
-            expected: format!("one logit for each of the {} labels", labels.len()),
+            actual: vec![outputs.len()],
+            expected: format!("one output for each of the {} labels", labels.len()),
         });
     }
-    if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
+    if let Some(index) = outputs.iter().position(|output| !output.is_finite()) {
         return Err(DataError::NotFinite { index });
     }
-    let probabilities = softmax(logits);
+    let probabilities = if logits {
+        softmax(outputs)
+    } else {
+        outputs.to_vec()
+    };
     let mut order: Vec<usize> = (0..labels.len()).collect();
     // Stable, so that equal probabilities keep the order of the classes.
     order.sort_by(|a, b| {
@@ -243,7 +271,8 @@ mod tests {
 
     #[test]
     fn the_best_classes_come_first() {
-        let Prediction::Classes(classes) = decode(&[1.0, 3.0, 2.0], &labels(), 2).unwrap() else {
+        let Prediction::Classes(classes) = decode(&[1.0, 3.0, 2.0], &labels(), 2, true).unwrap()
+        else {
             panic!("no classes");
         };
         let names: Vec<&str> = classes.iter().map(|class| class.label.as_str()).collect();
@@ -270,9 +299,17 @@ mod tests {
     }
 
     #[test]
+    fn probabilities_stay_as_they_are() {
+        let decoders = [Decoder::TopK { k: 1 }, Decoder::Labels {}];
+        let answer = check(&decoders).unwrap();
+        let prediction = answer.decode(&[0.1, 0.7, 0.2], &labels(), None).unwrap();
+        assert_eq!(prediction.summary(), "Predicted class: dog (70.0 %)");
+    }
+
+    #[test]
     fn large_logits_do_not_overflow_and_bad_ones_are_refused() {
         mofang_types::testing::assert_close(&softmax(&[1e30, 1e30]), &[0.5, 0.5], 1e-6);
-        assert!(decode(&[1.0, f32::NAN, 2.0], &labels(), 1).is_err());
-        assert!(decode(&[1.0], &labels(), 1).is_err());
+        assert!(decode(&[1.0, f32::NAN, 2.0], &labels(), 1, true).is_err());
+        assert!(decode(&[1.0], &labels(), 1, true).is_err());
     }
 }

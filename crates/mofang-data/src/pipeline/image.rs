@@ -10,13 +10,13 @@ use mofang_types::{ModelInput, Tensor};
 
 use super::front::{Augmenting, Front, Staged};
 use crate::augmentations::Image;
-use crate::transforms::{Normalize, decode};
+use crate::transforms::{ImageStep, Normalize, decode};
 use crate::{DataError, Pixels, RawExample, Transform};
 
 /// The transforms of images.
 #[derive(Debug)]
 pub(super) struct ImageFront {
-    pixel_stage: Vec<Transform>,
+    pixel_stage: Vec<ImageStep>,
     normalize: Option<Normalize>,
     shape: Option<[usize; 3]>,
 }
@@ -26,50 +26,26 @@ impl ImageFront {
     pub(super) fn new(transforms: &[Transform]) -> Result<Self, DataError> {
         let mut pixel_stage = Vec::new();
         let mut normalize: Option<Normalize> = None;
-        for transform in transforms {
+        for (position, transform) in transforms.iter().enumerate() {
             transform.check()?;
-            match transform {
-                Transform::Normalize(step) if normalize.is_none() => normalize = Some(step.clone()),
-                Transform::Normalize(_) => {
-                    return Err(DataError::InvalidPipeline(
-                        "`normalize` stands twice".to_owned(),
-                    ));
+            let invalid = |reason: &str| Err(DataError::InvalidPipeline(reason.to_owned()));
+            if let Transform::Normalize(step) = transform {
+                if normalize.is_some() {
+                    return invalid("`normalize` stands twice");
                 }
-                Transform::Decode(_) if !pixel_stage.is_empty() => {
-                    return Err(DataError::InvalidPipeline(
-                        "`decode` must be the first transform".to_owned(),
-                    ));
+                normalize = Some(step.clone());
+            } else if normalize.is_some() {
+                return Err(DataError::InvalidPipeline(format!(
+                    "`{}` stands after `normalize`, which must be the last transform",
+                    transform.name()
+                )));
+            } else if let Transform::Decode(_) = transform {
+                if position > 0 {
+                    return invalid("`decode` must be the first transform");
                 }
-                Transform::CenterCrop(_)
-                | Transform::Convert(_)
-                | Transform::Decode(_)
-                | Transform::Invert(_)
-                | Transform::Pad(_)
-                | Transform::Resize(_) => {
-                    if normalize.is_some() {
-                        return Err(DataError::InvalidPipeline(format!(
-                            "`{}` stands after `normalize`, which must be the last transform",
-                            transform.name()
-                        )));
-                    }
-                    pixel_stage.push(transform.clone());
-                }
-                Transform::CleanText(_)
-                | Transform::ClipOutliers(_)
-                | Transform::Columns(_)
-                | Transform::Dates(_)
-                | Transform::EncodeCategories(_)
-                | Transform::Impute(_)
-                | Transform::QuantileNormal(_)
-                | Transform::Standardize(_)
-                | Transform::Tokenize(_)
-                | Transform::Truncate(_) => {
-                    return Err(DataError::InvalidPipeline(format!(
-                        "`{}` takes {}, not images",
-                        transform.name(),
-                        transform.domain()
-                    )));
-                }
+            } else {
+                // All steps of a pipeline are of one domain.
+                pixel_stage.extend(ImageStep::of(transform));
             }
         }
         let shape = fixed_shape(&pixel_stage);
@@ -173,7 +149,7 @@ impl Front for ImageFront {
 }
 
 /// Follows the shape through the pixel stage, as far as the steps fix it.
-fn fixed_shape(pixel_stage: &[Transform]) -> Option<[usize; 3]> {
+fn fixed_shape(pixel_stage: &[ImageStep]) -> Option<[usize; 3]> {
     let shape = pixel_stage
         .iter()
         .fold([None; 3], |shape, step| step.shape_after(shape));

@@ -10,7 +10,9 @@
 
 mod front;
 mod image;
+mod recording;
 mod table;
+mod tensor;
 mod text;
 
 use std::collections::BTreeMap;
@@ -28,7 +30,9 @@ use crate::{
 };
 use front::Front;
 use image::ImageFront;
+use recording::RecordingFront;
 use table::TableFront;
+use tensor::TensorFront;
 use text::TextFront;
 
 /// The steps around a model, as they are written in a recipe and stored in a package.
@@ -63,13 +67,18 @@ impl Pipeline {
             .map_err(|error| DataError::InvalidPipeline(with_suggestion(&error.to_string())))
     }
 
-    /// What its transforms take; images where there is none.
+    /// What its transforms take; images where there is none, and ready tensors where there are no
+    /// decoders either.
     ///
     /// # Errors
     /// When they take different things.
     pub fn domain(&self) -> Result<Domain, DataError> {
         let Some(first) = self.transforms.first() else {
-            return Ok(Domain::Image);
+            return Ok(if self.decoders.is_empty() {
+                Domain::Tensor
+            } else {
+                Domain::Image
+            });
         };
         let other = self
             .transforms
@@ -93,7 +102,7 @@ impl Pipeline {
     /// # Errors
     /// When they are not; the message names the step.
     pub fn check(&self, task: Task) -> Result<(), DataError> {
-        let (domain, wanted) = (self.domain()?, Domain::of(task)?);
+        let (domain, wanted) = (self.domain()?, Domain::of(task));
         if domain != wanted {
             return Err(DataError::InvalidPipeline(format!(
                 "its transforms take {domain}, and {task} is about {wanted}"
@@ -102,11 +111,13 @@ impl Pipeline {
         for transform in &self.transforms {
             transform.check()?;
         }
-        if domain == Domain::Table {
-            table::check_order(&self.transforms)?;
-        }
-        if domain == Domain::Text {
-            text::check(&self.transforms)?;
+        // The order of steps and what they need of each other is known without data.
+        match domain {
+            Domain::Image => drop(ImageFront::new(&self.transforms)?),
+            Domain::Recording => drop(RecordingFront::new(&self.transforms)?),
+            Domain::Table => table::check_order(&self.transforms)?,
+            Domain::Tensor => {}
+            Domain::Text => text::check(&self.transforms)?,
         }
         crate::decoders::check(&self.decoders)?.check_for(task)
     }
@@ -132,14 +143,12 @@ impl Pipeline {
             pipeline: self.clone(),
             files: PipelineFiles::new(),
         };
-        if self.domain()? == Domain::Table {
-            table::fit(&mut fitted.pipeline.transforms, train.examples())?;
-        }
-        for transform in &mut fitted.pipeline.transforms {
-            transform.fit(train.examples(), &mut fitted.files)?;
-        }
-        if self.domain()? == Domain::Text {
-            text::fit(&self.transforms, train.examples(), given, &mut fitted.files)?;
+        let (transforms, examples) = (&mut fitted.pipeline.transforms, train.examples());
+        match self.domain()? {
+            Domain::Image | Domain::Tensor => {}
+            Domain::Recording => recording::fit(transforms, examples)?,
+            Domain::Table => table::fit(transforms, examples)?,
+            Domain::Text => text::fit(transforms, examples, given, &mut fitted.files)?,
         }
         crate::decoders::fit(&mut fitted.pipeline.decoders, train.examples())?;
         Ok(fitted)
@@ -166,13 +175,21 @@ impl Pipeline {
     ) -> Result<CompiledPipeline, DataError> {
         let front: Arc<dyn Front> = match self.domain()? {
             Domain::Image => Arc::new(ImageFront::new(&self.transforms)?),
+            Domain::Recording => Arc::new(RecordingFront::new(&self.transforms)?.fitted()?),
             Domain::Table => Arc::new(TableFront::new(&self.transforms)?),
+            Domain::Tensor => Arc::new(TensorFront),
             Domain::Text => Arc::new(TextFront::new(&self.transforms, files)?),
         };
         let answer = crate::decoders::check(&self.decoders)?;
         answer.check_fitted()?;
+        let domain = self.domain()?;
+        if answer == Answer::Values && domain != Domain::Tensor {
+            return Err(DataError::InvalidPipeline(format!(
+                "it has no decoders, and its transforms take {domain}"
+            )));
+        }
         Ok(CompiledPipeline {
-            domain: self.domain()?,
+            domain,
             front,
             answer,
             labels: labels.to_vec(),

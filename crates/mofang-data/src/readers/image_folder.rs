@@ -20,22 +20,9 @@ pub fn read_image_folder(folder: &Path, labels: &[String]) -> Result<RawSplits, 
     paths.sort();
     let mut splits = RawSplits::new();
     for path in paths {
-        let relative = path
-            .strip_prefix(folder)
-            .unwrap_or(&path)
-            .to_string_lossy()
-            .replace('\\', "/");
+        let relative = relative(folder, &path);
         let (split, class) = parts_of_path(&relative)?;
-        let size = fs::metadata(&path)
-            .map_err(DataError::io("read", &path))?
-            .len();
-        if size > FILE_BYTES_MAX {
-            return Err(DataError::malformed(
-                relative,
-                format!("larger than {FILE_BYTES_MAX} bytes"),
-            ));
-        }
-        let bytes = fs::read(&path).map_err(DataError::io("read", &path))?;
+        let bytes = read_file(&path, &relative)?;
         let label = class_of(labels, class);
         splits.entry(split).or_default().push(Example {
             id: relative,
@@ -44,6 +31,20 @@ pub fn read_image_folder(folder: &Path, labels: &[String]) -> Result<RawSplits, 
         });
     }
     Ok(splits)
+}
+
+/// The bytes of a file that is not too large.
+pub(super) fn read_file(path: &Path, relative: &str) -> Result<Vec<u8>, DataError> {
+    let size = fs::metadata(path)
+        .map_err(DataError::io("read", path))?
+        .len();
+    if size > FILE_BYTES_MAX {
+        return Err(DataError::malformed(
+            relative,
+            format!("larger than {FILE_BYTES_MAX} bytes"),
+        ));
+    }
+    fs::read(path).map_err(DataError::io("read", path))
 }
 
 /// The classes of a folder: the names of the folders that hold the files, sorted.
@@ -55,11 +56,7 @@ pub(crate) fn classes_of(folder: &Path) -> Result<Vec<String>, DataError> {
     walk(folder, &mut paths)?;
     let mut classes = Vec::new();
     for path in paths {
-        let relative = path
-            .strip_prefix(folder)
-            .unwrap_or(&path)
-            .to_string_lossy()
-            .replace('\\', "/");
+        let relative = relative(folder, &path);
         classes.push(parts_of_path(&relative)?.1.to_owned());
     }
     classes.sort();
@@ -67,7 +64,16 @@ pub(crate) fn classes_of(folder: &Path) -> Result<Vec<String>, DataError> {
     Ok(classes)
 }
 
-fn walk(folder: &Path, paths: &mut Vec<std::path::PathBuf>) -> Result<(), DataError> {
+/// The path below the folder, with `/`.
+pub(super) fn relative(folder: &Path, path: &Path) -> String {
+    path.strip_prefix(folder)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .replace('\\', "/")
+}
+
+/// Every regular file below the folder.
+pub(super) fn walk(folder: &Path, paths: &mut Vec<std::path::PathBuf>) -> Result<(), DataError> {
     for entry in fs::read_dir(folder).map_err(DataError::io("read", folder))? {
         let entry = entry.map_err(DataError::io("read", folder))?;
         let kind = entry

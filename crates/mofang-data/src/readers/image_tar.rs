@@ -1,23 +1,11 @@
 //! A tar (plain or gzip) of image files: `split/class/file` or `class/file`.
 
 use std::collections::BTreeSet;
-use std::io::Read;
-
-use flate2::read::GzDecoder;
-use tar::Entry;
 
 use crate::{DataError, Example, RawExample, Target};
 
+use super::archive::{for_each_file, read_whole};
 use super::{RawSplits, class_of, parts_of_path};
-
-/// Most files of an archive.
-const FILES_MAX: usize = 2_000_000;
-
-/// Most bytes of all files together.
-const TOTAL_BYTES_MAX: u64 = 8 << 30;
-
-/// Most bytes of one file.
-const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// Reads every regular file of the archive; links and special files are refused.
 ///
@@ -28,13 +16,7 @@ pub fn read_image_tar(file: &str, bytes: &[u8], labels: &[String]) -> Result<Raw
     for_each_file(file, bytes, |path, content| {
         let (split, class) = parts_of_path(path)?;
         let label = class_of(labels, class);
-        // Grown as the bytes come: the size is only what the header says.
-        let mut bytes = Vec::new();
-        let size = content.size();
-        let read = content.take(FILE_BYTES_MAX).read_to_end(&mut bytes);
-        if read.map_err(|error| malformed(file, &error))? as u64 != size {
-            return Err(DataError::malformed(file, format!("{path} is truncated")));
-        }
+        let bytes = read_whole(file, path, content)?;
         splits.entry(split).or_default().push(Example {
             id: path.to_owned(),
             input: RawExample::Encoded(bytes),
@@ -56,49 +38,6 @@ pub(crate) fn classes_of_tar(file: &str, bytes: &[u8]) -> Result<Vec<String>, Da
         Ok(())
     })?;
     Ok(classes.into_iter().collect())
-}
-
-fn malformed(file: &str, error: &std::io::Error) -> DataError {
-    DataError::malformed(file, format!("not a whole tar archive: {error}"))
-}
-
-/// Calls `visit` with each regular file, within the limits.
-fn for_each_file<'a>(
-    file: &str,
-    bytes: &'a [u8],
-    mut visit: impl FnMut(&str, Entry<'_, Box<dyn Read + 'a>>) -> Result<(), DataError>,
-) -> Result<(), DataError> {
-    let reader: Box<dyn Read + 'a> = if bytes.starts_with(&[0x1f, 0x8b]) {
-        Box::new(GzDecoder::new(bytes))
-    } else {
-        Box::new(bytes)
-    };
-    let mut archive = tar::Archive::new(reader);
-    let (mut files, mut total) = (0_usize, 0_u64);
-    for entry in archive.entries().map_err(|error| malformed(file, &error))? {
-        let entry = entry.map_err(|error| malformed(file, &error))?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let kind = entry.header().entry_type();
-        if kind.is_dir() || kind.is_pax_global_extensions() {
-            continue;
-        }
-        if !kind.is_file() {
-            return Err(DataError::malformed(
-                file,
-                format!("{path} is no regular file"),
-            ));
-        }
-        files += 1;
-        total = total.saturating_add(entry.size());
-        if entry.size() > FILE_BYTES_MAX || files > FILES_MAX || total > TOTAL_BYTES_MAX {
-            return Err(DataError::malformed(
-                file,
-                format!("{path}: the archive is beyond the limits"),
-            ));
-        }
-        visit(&path, entry)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! Readers of the formats that datasets come in. Every length is checked before memory is taken.
 
+mod archive;
 mod csv_pixels;
 mod idx;
 mod image_folder;
 mod image_tar;
+mod recording_names;
+mod recordings;
 mod table;
 mod text;
 
@@ -13,6 +16,8 @@ pub(crate) use image_folder::classes_of;
 pub use image_folder::read_image_folder;
 pub(crate) use image_tar::classes_of_tar;
 pub use image_tar::read_image_tar;
+pub use recording_names::RecordingNames;
+pub use recordings::{ReadRecordings, read_audio_folder, read_audio_tar};
 pub use table::{TableSpec, TargetKind};
 pub(crate) use table::{read_schema, read_table_files};
 pub use text::{TextFile, TextFormat, TextLayout};

@@ -127,7 +127,7 @@ fn entity(text: &str) -> Option<(char, &str)> {
 }
 
 /// The form in which texts are compared: what only looks different is the same.
-pub(crate) fn comparable(text: &str) -> String {
+pub fn comparable(text: &str) -> String {
     let text = nfkc(text);
     let text = remove_controls(&text);
     collapse_whitespace(&text).to_lowercase()

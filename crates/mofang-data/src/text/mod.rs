@@ -13,7 +13,8 @@ mod training;
 pub use tokenizer::{Encoded, Tokenizer};
 pub use training::{TokenizerModel, TrainTokenizer, train_tokenizer};
 
-pub(crate) use cleaning::{collapse_whitespace, comparable, nfkc, remove_controls, strip_markup};
+pub use cleaning::comparable;
+pub(crate) use cleaning::{collapse_whitespace, nfkc, remove_controls, strip_markup};
 pub(crate) use near_duplicates::{NearDuplicates, Signature};
 
 use crate::DataError;

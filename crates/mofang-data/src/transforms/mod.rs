@@ -7,9 +7,11 @@ mod center_crop;
 mod clean_text;
 mod convert;
 pub(crate) mod decode;
+mod image_step;
 mod invert;
 mod normalize;
 mod pad;
+pub mod recording;
 mod resample;
 mod resize;
 pub(crate) mod table;
@@ -22,9 +24,14 @@ pub use center_crop::CenterCrop;
 pub use clean_text::CleanText;
 pub use convert::{Color, Convert};
 pub use decode::Decode;
+pub(crate) use image_step::ImageStep;
 pub use invert::Invert;
 pub use normalize::Normalize;
 pub use pad::Pad;
+pub use recording::{
+    Align, DecodeAudio, MelSettings, MfccSettings, NormalizePeak, PadOrTrim, ResampleAudio,
+    SilenceSettings, StandardizeFeatures,
+};
 pub use resize::{Filter, Resize};
 pub use table::{
     Bounds, ClipOutliers, Column, Columns, DatePart, Dates, EncodeCategories, Fill, Impute,
@@ -33,15 +40,15 @@ pub use table::{
 pub use tokenize::Tokenize;
 pub use truncate::Truncate;
 
-use crate::{DataError, Domain, Example, PipelineFiles, Pixels, StepInfo};
+use recording::in_step;
 
-/// `[channels, height, width]` as far as it is known.
-pub(crate) type PartialShape = [Option<usize>; 3];
+use crate::{DataError, Domain, StepInfo};
 
 /// The most that a step may make an image measure in one direction.
 const SIDE_MAX: usize = 8_192;
 
-/// A step before the model.
+/// A step before the model. Steps are stored in packages by their `type`; what runs them is the front of
+/// their domain (`crate::pipeline`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Transform {
@@ -59,24 +66,40 @@ pub enum Transform {
     Dates(Dates),
     /// See [`Decode`].
     Decode(Decode),
+    /// See [`DecodeAudio`].
+    DecodeAudio(DecodeAudio),
     /// See [`EncodeCategories`].
     EncodeCategories(EncodeCategories),
     /// See [`Impute`].
     Impute(Impute),
     /// See [`Invert`].
     Invert(Invert),
+    /// See [`MelSettings`].
+    LogMel(MelSettings),
+    /// See [`MfccSettings`].
+    Mfcc(MfccSettings),
     /// See [`Normalize`].
     Normalize(Normalize),
+    /// See [`NormalizePeak`].
+    NormalizePeak(NormalizePeak),
     /// See [`Pad`].
     Pad(Pad),
+    /// See [`PadOrTrim`].
+    PadOrTrim(PadOrTrim),
     /// See [`QuantileNormal`].
     QuantileNormal(QuantileNormal),
+    /// See [`ResampleAudio`].
+    ResampleAudio(ResampleAudio),
     /// See [`Resize`].
     Resize(Resize),
     /// See [`Standardize`].
     Standardize(Standardize),
+    /// See [`StandardizeFeatures`].
+    StandardizeFeatures(StandardizeFeatures),
     /// See [`Tokenize`].
     Tokenize(Tokenize),
+    /// See [`SilenceSettings`].
+    TrimSilence(SilenceSettings),
     /// See [`Truncate`].
     Truncate(Truncate),
 }
@@ -113,6 +136,10 @@ pub fn all() -> &'static [StepInfo] {
             summary: "reads a PNG, JPEG or BMP file, within limits",
         },
         StepInfo {
+            name: "decode_audio",
+            summary: "reads a WAV, FLAC or MP3 file, within limits",
+        },
+        StepInfo {
             name: "encode_categories",
             summary: "codes for the categories of a table",
         },
@@ -125,16 +152,36 @@ pub fn all() -> &'static [StepInfo] {
             summary: "dark becomes light and light becomes dark",
         },
         StepInfo {
+            name: "log_mel",
+            summary: "the logarithm of a mel spectrogram, as torchaudio computes it",
+        },
+        StepInfo {
+            name: "mfcc",
+            summary: "mel-frequency cepstral coefficients, as torchaudio computes them",
+        },
+        StepInfo {
             name: "normalize",
             summary: "(value − mean) / std per channel, value in [0, 1]",
+        },
+        StepInfo {
+            name: "normalize_peak",
+            summary: "scales a recording to a largest sample",
         },
         StepInfo {
             name: "pad",
             summary: "adds a border of one value",
         },
         StepInfo {
+            name: "pad_or_trim",
+            summary: "makes recordings equally long",
+        },
+        StepInfo {
             name: "quantile_normal",
             summary: "brings the numbers of a table into a normal distribution",
+        },
+        StepInfo {
+            name: "resample_audio",
+            summary: "gives recordings one sample rate",
         },
         StepInfo {
             name: "resize",
@@ -145,8 +192,16 @@ pub fn all() -> &'static [StepInfo] {
             summary: "(number − mean) / deviation of each column of a table",
         },
         StepInfo {
+            name: "standardize_features",
+            summary: "(value − mean) / std per band, which the training split may give",
+        },
+        StepInfo {
             name: "tokenize",
             summary: "a text to the ids of its tokens, by a tokenizer that is trained or given",
+        },
+        StepInfo {
+            name: "trim_silence",
+            summary: "cuts silence off both ends of a recording",
         },
         StepInfo {
             name: "truncate",
@@ -166,15 +221,23 @@ impl Transform {
             Self::Convert(_) => "convert",
             Self::Dates(_) => "dates",
             Self::Decode(_) => "decode",
+            Self::DecodeAudio(_) => "decode_audio",
             Self::EncodeCategories(_) => "encode_categories",
             Self::Impute(_) => "impute",
             Self::Invert(_) => "invert",
+            Self::LogMel(_) => "log_mel",
+            Self::Mfcc(_) => "mfcc",
             Self::Normalize(_) => "normalize",
+            Self::NormalizePeak(_) => "normalize_peak",
             Self::Pad(_) => "pad",
+            Self::PadOrTrim(_) => "pad_or_trim",
             Self::QuantileNormal(_) => "quantile_normal",
+            Self::ResampleAudio(_) => "resample_audio",
             Self::Resize(_) => "resize",
             Self::Standardize(_) => "standardize",
+            Self::StandardizeFeatures(_) => "standardize_features",
             Self::Tokenize(_) => "tokenize",
+            Self::TrimSilence(_) => "trim_silence",
             Self::Truncate(_) => "truncate",
         }
     }
@@ -189,6 +252,14 @@ impl Transform {
             | Self::Normalize(_)
             | Self::Pad(_)
             | Self::Resize(_) => Domain::Image,
+            Self::DecodeAudio(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
+            | Self::NormalizePeak(_)
+            | Self::PadOrTrim(_)
+            | Self::ResampleAudio(_)
+            | Self::StandardizeFeatures(_)
+            | Self::TrimSilence(_) => Domain::Recording,
             Self::ClipOutliers(_)
             | Self::Columns(_)
             | Self::Dates(_)
@@ -196,160 +267,50 @@ impl Transform {
             | Self::Impute(_)
             | Self::QuantileNormal(_)
             | Self::Standardize(_) => Domain::Table,
-            Self::CleanText(_) | Self::Tokenize(_) | Self::Truncate(_) => Domain::Text,
+            Self::CleanText(_)
+            | Self::Tokenize(_)
+            | Self::Truncate(_) => Domain::Text,
         }
     }
 
     /// From where it takes a tokenizer that is there already: a path, or the name of a version.
     pub fn takes_tokenizer_from(&self) -> Option<&str> {
-        match self {
-            Self::Tokenize(step) => step.from.as_deref(),
-            Self::CenterCrop(_)
-            | Self::CleanText(_)
-            | Self::ClipOutliers(_)
-            | Self::Columns(_)
-            | Self::Convert(_)
-            | Self::Dates(_)
-            | Self::Decode(_)
-            | Self::EncodeCategories(_)
-            | Self::Impute(_)
-            | Self::Invert(_)
-            | Self::Normalize(_)
-            | Self::Pad(_)
-            | Self::QuantileNormal(_)
-            | Self::Resize(_)
-            | Self::Standardize(_)
-            | Self::Truncate(_) => None,
+        if let Self::Tokenize(step) = self {
+            step.from.as_deref()
+        } else {
+            None
         }
     }
 
-    /// Finds what it leaves to the data; files that it names from then on go into `files`.
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "the data may not tell what a step leaves to them"
-    )]
-    pub(crate) fn fit(
-        &mut self,
-        examples: &[Example],
-        files: &mut PipelineFiles,
-    ) -> Result<(), DataError> {
-        let _ = (examples, files);
-        match self {
-            // The front of texts trains a tokenizer, which needs the cleaning before it; that of tables
-            // fits each step to what those before it make.
-            Self::CenterCrop(_)
-            | Self::CleanText(_)
-            | Self::ClipOutliers(_)
-            | Self::Columns(_)
-            | Self::Convert(_)
-            | Self::Dates(_)
-            | Self::Decode(_)
-            | Self::EncodeCategories(_)
-            | Self::Impute(_)
-            | Self::Invert(_)
-            | Self::Normalize(_)
-            | Self::Pad(_)
-            | Self::QuantileNormal(_)
-            | Self::Resize(_)
-            | Self::Standardize(_)
-            | Self::Tokenize(_)
-            | Self::Truncate(_) => Ok(()),
-        }
-    }
-
+    /// Checks what a step says by itself; that steps fit together is the matter of their front.
     pub(crate) fn check(&self) -> Result<(), DataError> {
         match self {
             Self::CenterCrop(step) => step.check(),
             Self::ClipOutliers(step) => step.check(),
             Self::EncodeCategories(step) => step.check(),
             Self::Normalize(step) => step.check(),
+            Self::NormalizePeak(step) => step.check(),
             Self::Pad(step) => step.check(),
+            Self::PadOrTrim(step) => step.check(),
             Self::QuantileNormal(step) => step.check(),
+            Self::ResampleAudio(step) => step.check(),
             Self::Resize(step) => step.check(),
+            Self::StandardizeFeatures(step) => step.check(),
             Self::Tokenize(step) => step.check(),
+            Self::TrimSilence(step) => step.check().map_err(in_step("trim_silence")),
             Self::Truncate(step) => step.check(),
+            // Features are checked with the sample rate that they are computed at.
             Self::CleanText(_)
             | Self::Columns(_)
             | Self::Convert(_)
             | Self::Dates(_)
             | Self::Decode(_)
+            | Self::DecodeAudio(_)
             | Self::Impute(_)
             | Self::Invert(_)
+            | Self::LogMel(_)
+            | Self::Mfcc(_)
             | Self::Standardize(_) => Ok(()),
-        }
-    }
-
-    /// Whether the step leaves this image as it is, so that it need not be copied.
-    pub(crate) fn is_identity(&self, pixels: &Pixels) -> bool {
-        match self {
-            Self::Convert(step) => step.color.channels() == pixels.channels(),
-            Self::Resize(step) => step.is_identity(pixels),
-            Self::CleanText(_)
-            | Self::ClipOutliers(_)
-            | Self::Columns(_)
-            | Self::Dates(_)
-            | Self::Decode(_)
-            | Self::EncodeCategories(_)
-            | Self::Impute(_)
-            | Self::Normalize(_)
-            | Self::QuantileNormal(_)
-            | Self::Standardize(_)
-            | Self::Tokenize(_)
-            | Self::Truncate(_) => true,
-            Self::CenterCrop(_) | Self::Invert(_) | Self::Pad(_) => false,
-        }
-    }
-
-    /// Runs a step of the pixel stage. Any other step changes nothing.
-    pub(crate) fn apply(&self, pixels: Pixels) -> Result<Pixels, DataError> {
-        match self {
-            Self::CenterCrop(step) => step.apply(&pixels),
-            Self::Convert(step) => step.apply(pixels),
-            Self::Invert(_) => Invert::apply(pixels),
-            Self::Pad(step) => step.apply(&pixels),
-            Self::Resize(step) => step.apply(pixels),
-            Self::CleanText(_)
-            | Self::ClipOutliers(_)
-            | Self::Columns(_)
-            | Self::Dates(_)
-            | Self::Decode(_)
-            | Self::EncodeCategories(_)
-            | Self::Impute(_)
-            | Self::Normalize(_)
-            | Self::QuantileNormal(_)
-            | Self::Standardize(_)
-            | Self::Tokenize(_)
-            | Self::Truncate(_) => Ok(pixels),
-        }
-    }
-
-    pub(crate) fn shape_after(&self, shape: PartialShape) -> PartialShape {
-        let [channels, height, width] = shape;
-        match self {
-            Self::CenterCrop(step) => [channels, Some(step.height), Some(step.width)],
-            Self::Convert(step) => [Some(step.color.channels()), height, width],
-            Self::Pad(step) => [
-                channels,
-                height.map(|h| h + step.top + step.bottom),
-                width.map(|w| w + step.left + step.right),
-            ],
-            Self::Resize(step) => match (step.height, step.width) {
-                (Some(height), Some(width)) => [channels, Some(height), Some(width)],
-                _ => [channels, None, None],
-            },
-            Self::CleanText(_)
-            | Self::ClipOutliers(_)
-            | Self::Columns(_)
-            | Self::Dates(_)
-            | Self::Decode(_)
-            | Self::EncodeCategories(_)
-            | Self::Impute(_)
-            | Self::Invert(_)
-            | Self::Normalize(_)
-            | Self::QuantileNormal(_)
-            | Self::Standardize(_)
-            | Self::Tokenize(_)
-            | Self::Truncate(_) => shape,
         }
     }
 }

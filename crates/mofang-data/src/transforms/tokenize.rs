@@ -40,6 +40,17 @@ fn default_min_frequency() -> u64 {
 }
 
 impl Tokenize {
+    /// By a tokenizer that is there already, with its special tokens around every text.
+    pub fn taken_from(from: &str) -> Self {
+        Self {
+            model: None,
+            from: Some(from.to_owned()),
+            vocabulary_size: default_vocabulary_size(),
+            min_frequency: default_min_frequency(),
+            add_special_tokens: true,
+        }
+    }
+
     /// How a tokenizer is to be trained; none where it is there already.
     pub(crate) fn training(&self) -> Option<TrainTokenizer> {
         self.model.map(|model| TrainTokenizer {

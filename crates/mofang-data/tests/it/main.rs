@@ -5,4 +5,5 @@ mod mirror;
 mod own_datasets;
 mod photographs_of_clothing;
 mod photos;
+mod spoken_digits;
 mod texts;

@@ -1,8 +1,15 @@
-//! Files of PyTorch over HTTP.
+//! Files of other tools over HTTP.
 
 use mofang_accounts::Role;
+use mofang_grpc::inference::ModelInferRequest;
+use mofang_grpc::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
+use mofang_grpc::inference::model_infer_request::InferInputTensor;
+use mofang_grpc::tonic::Request;
+use mofang_onnx::testing::{TinyClassifier, model_of};
 use mofang_testing::{TestApp, TestAppBuilder, TestResponse};
 use serde_json::json;
+
+use crate::open_inference::to_bytes;
 
 /// A network of torchvision's class VGG, saved whole.
 const FILE: &[u8] = include_bytes!("../../../mofang-import/tests/files/vgg.pth");
@@ -79,6 +86,107 @@ async fn a_file_becomes_a_version_that_answers() {
     assert!(["a", "b", "c", "d", "e"].contains(&label.unwrap()));
 }
 
+/// A graph keeps its own names, over REST and over gRPC.
+#[tokio::test]
+async fn an_onnx_model_is_served_by_every_protocol() {
+    let app = TestApp::new().await;
+    let model = TinyClassifier::default().build();
+    let options = br#"{"labels": ["dark", "grey", "light"], "preset": "plain"}"#;
+    let body = form(&[
+        ("options", None, options),
+        ("file", Some("model.onnx"), &model),
+    ]);
+    let answer = send(&app, body).await.expect(201).json();
+    assert_eq!(answer["report"]["format"], "onnx");
+    assert_eq!(
+        answer["report"]["architecture"]["config"]["input"],
+        "pixels"
+    );
+
+    let key = &app.user(Role::Editor).key;
+    let dark = vec![-1.0_f32; 64];
+    let predicted = app
+        .post("/v1/models/shapes/predict")
+        .bearer(key)
+        .json(&json!({ "shape": [1, 8, 8], "data": dark }))
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(predicted["predictions"][0]["classes"][0]["label"], "dark");
+
+    let inputs = json!([{
+        "name": "pixels", "datatype": "FP32", "shape": [1, 1, 8, 8], "data": dark,
+    }]);
+    let inferred = app
+        .post("/v2/models/shapes/infer")
+        .bearer(key)
+        .json(&json!({ "inputs": inputs }))
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(inferred["outputs"][0]["name"], "scores");
+    let metadata = app.get("/v2/models/shapes").bearer(key).send().await;
+    assert_eq!(metadata.expect(200).json()["platform"], "mofang_onnx");
+    assert_eq!(inferred["outputs"][0]["data"], json!([1.0, 0.25, -1.0]));
+
+    let mut client = GrpcInferenceServiceClient::new(mofang_http::grpc_app(&app.state));
+    let mut request = Request::new(ModelInferRequest {
+        model_name: "shapes".to_owned(),
+        inputs: vec![InferInputTensor {
+            name: "pixels".to_owned(),
+            datatype: "FP32".to_owned(),
+            shape: vec![1, 1, 8, 8],
+            ..InferInputTensor::default()
+        }],
+        raw_input_contents: vec![to_bytes(&dark).into()],
+        ..ModelInferRequest::default()
+    });
+    let bearer = format!("Bearer {key}").parse().unwrap();
+    request.metadata_mut().insert("authorization", bearer);
+    let answer = client.model_infer(request).await.unwrap().into_inner();
+    assert_eq!(answer.outputs[0].name, "scores");
+    assert_eq!(answer.raw_output_contents[0], to_bytes(&[1.0, 0.25, -1.0]));
+}
+
+#[tokio::test]
+async fn a_model_of_tensors_is_served_as_it_is() {
+    let app = TestApp::new().await;
+    let model = model_of(&[("Relu", &["x"], "y")], &[0, 2, 2], &[0, 2, 2]);
+    let body = form(&[
+        ("options", None, br#"{"task": "tensor"}"#),
+        ("file", Some("model.onnx"), &model),
+    ]);
+    send(&app, body).await.expect(201);
+    let key = &app.user(Role::Editor).key;
+    let predicted = app
+        .post("/v1/models/shapes/predict")
+        .bearer(key)
+        .json(&json!({ "shape": [2, 2], "data": [-1.0, 2.0, -3.0, 4.0] }))
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        predicted["predictions"][0]["values"],
+        json!([0.0, 2.0, 0.0, 4.0])
+    );
+    let inputs = json!([{
+        "name": "x", "datatype": "FP32", "shape": [1, 2, 2], "data": [-1.0, 2.0, -3.0, 4.0],
+    }]);
+    let inferred = app
+        .post("/v2/models/shapes/infer")
+        .bearer(key)
+        .json(&json!({ "inputs": inputs }))
+        .send()
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(inferred["outputs"][0]["shape"], json!([1, 2, 2]));
+    assert_eq!(inferred["outputs"][0]["data"], json!([0.0, 2.0, 0.0, 4.0]));
+}
+
 #[tokio::test]
 async fn what_cannot_be_imported_is_refused_and_leaves_nothing() {
     let app = TestApp::new().await;
@@ -113,7 +221,7 @@ async fn what_cannot_be_imported_is_refused_and_leaves_nothing() {
         ),
         (
             form(&[("file", Some("m.onnx"), b"\x08\x07\x12\x07pytorch")]),
-            "looks like ONNX",
+            "it has no graph",
         ),
         (b"--other".to_vec(), "invalid form"),
     ];

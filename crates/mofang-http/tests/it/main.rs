@@ -16,5 +16,7 @@ mod models;
 mod open_inference;
 mod open_inference_framing;
 mod predict;
+mod recordings;
 mod scoring;
 mod server;
+mod texts;

@@ -7,7 +7,7 @@ use mofang_types::testing::assert_close;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::support::{file, log_softmax, logits, try_import};
+use crate::support::{file, image_shape, log_softmax, logits, try_import};
 
 #[derive(Debug, Deserialize)]
 struct Expected {
@@ -37,7 +37,7 @@ fn whole_modules_answer_as_pytorch_does() {
         let import = try_import("model.pth", &bytes, &with_shape(expected.image_shape))
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(import.report.format, FileFormat::PytorchZip);
-        assert_eq!(import.report.classes, expected.logits.len());
+        assert_eq!(import.report.outputs, expected.logits.len());
         let logits = logits(&import);
         if name == "sequential" {
             let says_so = |warning: &String| warning.contains("\"21\" is a LogSoftmax");
@@ -72,7 +72,10 @@ fn the_architecture_is_the_one_that_was_saved() {
         report.architecture.config,
         json!({"width_multiplier": 0.25})
     );
-    assert_eq!(report.image_shape, [3, 224, 224]);
+    assert_eq!(
+        report.input.as_ref().unwrap().image_shape().unwrap(),
+        [3, 224, 224]
+    );
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn a_class_of_ones_own_needs_the_architectures_name() {
     };
     let import = try_import("own.pth", &bytes, &options).unwrap();
     let expected = expected().remove("own").unwrap();
-    assert_eq!(import.report.image_shape, expected.image_shape);
+    assert_eq!(image_shape(&import), expected.image_shape);
     assert_close(&logits(&import), &expected.logits, 1e-4);
 }
 

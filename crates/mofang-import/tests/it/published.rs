@@ -6,7 +6,7 @@ use mofang_import::{FileFormat, ImportOptions};
 use mofang_types::testing::{assert_close, reference_data};
 use serde_json::{Value, json};
 
-use crate::support::{log_softmax, logits, try_import};
+use crate::support::{image_shape, log_softmax, logits, try_import};
 
 /// The file and its reference outputs.
 fn published(file: &str, name: &str) -> Option<(Vec<u8>, Value)> {
@@ -33,8 +33,8 @@ fn check_imagenet(file: &str, name: &str, architecture: &str) {
     };
     let import = try_import(file, &bytes, &ImportOptions::default()).unwrap();
     assert_eq!(import.report.architecture.name, architecture);
-    assert_eq!(import.report.image_shape, [3, 224, 224]);
-    assert_eq!(import.report.classes, 1000);
+    assert_eq!(image_shape(&import), [3, 224, 224]);
+    assert_eq!(import.report.outputs, 1000);
     let logits = logits(&import);
     assert_close(&logits[..10], &numbers(&reference["first10_logits"]), 1e-4);
     let best = (0..logits.len())

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use mofang_import::{Import, ImportError, ImportOptions, ImportRequest, import};
-use mofang_runtime::Predictor;
+use mofang_host::Placement;
+use mofang_import::{Import, ImportError, ImportFile, ImportOptions, ImportRequest, import};
+use mofang_runtime::{Predictor, RuntimeSettings};
 use mofang_types::{Package, Tensor};
 
 /// A file of `tests/files`.
@@ -23,11 +24,20 @@ pub(crate) fn try_import(
     options: &ImportOptions,
 ) -> Result<Import, ImportError> {
     import(&ImportRequest {
-        file_name,
-        bytes,
+        files: &[ImportFile {
+            name: file_name,
+            bytes,
+        }],
         options,
         created_unix_ms: 1_700_000_000_000,
+        placement: &Placement::Here,
     })
+}
+
+/// The images that it takes.
+pub(crate) fn image_shape(import: &Import) -> [usize; 3] {
+    let input = import.report.input.as_ref().unwrap();
+    input.image_shape().unwrap()
 }
 
 /// What the package, loaded as a server loads it, answers to x[i] = sin(0.01 i).
@@ -41,8 +51,8 @@ pub(crate) fn logits(import: &Import) -> Vec<f32> {
         manifest: import.manifest.clone(),
         files: import.files.clone(),
     };
-    let predictor = Predictor::load(&package).unwrap();
-    let shape = [&[1], import.report.image_shape.as_slice()].concat();
+    let predictor = Predictor::load(&package, &RuntimeSettings::default()).unwrap();
+    let shape = [&[1], image_shape(import).as_slice()].concat();
     let values = (0..shape.iter().product::<usize>())
         .map(|index| (0.01 * index as f64).sin() as f32)
         .collect();

@@ -37,10 +37,6 @@ pub(crate) fn layer_norm(
 }
 
 /// `x / √(mean of x² + epsilon) · weight` for each row of `input` `[rows, features]`.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for decoders, which are to come")
-)]
 pub(crate) fn rms_norm(input: Tensor<2>, weight: Tensor<1>, epsilon: f64) -> Tensor<2> {
     let fused = || {
         let rows = Rows::of(&input, epsilon);

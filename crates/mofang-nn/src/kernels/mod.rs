@@ -20,6 +20,7 @@ mod native;
 mod nonlinearity;
 mod pooling;
 mod recurrent;
+mod rope;
 #[cfg(test)]
 mod sequence_tests;
 mod subsample;
@@ -35,16 +36,15 @@ pub(crate) use batch_norm2d::{BatchNorm, batch_norm2d, batch_norm2d_train};
 pub(crate) use conv2d::{Prepared, Weights, conv2d, conv2d_normalized};
 pub(crate) use embedding::embedding;
 pub(crate) use fork::{around, can_fork};
-pub(crate) use layer_norm::layer_norm;
-#[cfg(test)]
-use layer_norm::rms_norm;
+pub(crate) use layer_norm::{layer_norm, rms_norm};
 pub(crate) use linear::{linear, linear_nonlinear};
 pub(crate) use mofang_kernels::geometry::AttentionShape;
 pub(crate) use mofang_kernels::{Activation, Nonlinearity};
-#[cfg(test)]
-use nonlinearity::swiglu;
+pub(crate) use native::{Held, give_back};
+pub(crate) use nonlinearity::swiglu;
 pub(crate) use pooling::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 pub(crate) use recurrent::{RecurrentKind, RecurrentWeights, recurrent};
+pub(crate) use rope::{Angles, rotate};
 pub(crate) use subsample::subsample;
 
 static OFF: AtomicBool = AtomicBool::new(false);

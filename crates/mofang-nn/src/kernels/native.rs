@@ -12,6 +12,8 @@ use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Tensor, TensorData};
 use mofang_kernels::{KernelError, recycle};
 
+use crate::{NnError, tensor_from_burn};
+
 type Tracked = FloatTensor<Autodiff<Flex>>;
 
 /// A tensor of `f32` in this process's memory.
@@ -25,7 +27,7 @@ pub(super) enum Native {
 
 /// Values in memory, row by row.
 #[derive(Debug, Clone)]
-pub(super) struct Values(FlexTensor);
+pub(crate) struct Values(FlexTensor);
 
 impl Values {
     /// The values of a tensor of `f32`, copied together where they are not.
@@ -108,6 +110,50 @@ pub(super) fn discard<const D: usize>(tensor: Tensor<D>) {
         && let Some(values) = Values::of(plain)
     {
         values.recycle();
+    }
+}
+
+/// Gives the memory of a tensor back, with or without autodiff, when nobody else has it.
+pub(crate) fn give_back<const D: usize>(tensor: Tensor<D>) {
+    if let Ok(tracked) = tensor.clone().try_into_primitive::<Autodiff<Flex>>() {
+        drop(tensor);
+        if let Some(values) = Values::of(tracked.into_parts().0) {
+            values.recycle();
+        }
+    } else {
+        discard(tensor);
+    }
+}
+
+/// Values of a tensor, where they lie when they can be read there.
+#[derive(Debug, Clone)]
+pub(crate) enum Held {
+    /// In this process's memory.
+    Here(Values),
+    /// From elsewhere.
+    Copied(mofang_types::Tensor),
+}
+
+impl Held {
+    pub(crate) fn of<const D: usize>(tensor: Tensor<D>) -> Result<Self, NnError> {
+        match native(&tensor) {
+            Some(Native::Plain(values) | Native::Tracked(_, values)) => Ok(Self::Here(values)),
+            None => tensor_from_burn(tensor.without_autodiff()).map(Self::Copied),
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[f32] {
+        match self {
+            Self::Here(values) => values.as_slice(),
+            Self::Copied(tensor) => tensor.data(),
+        }
+    }
+
+    /// Gives the memory back, when nobody else has it.
+    pub(crate) fn recycle(self) {
+        if let Self::Here(values) = self {
+            values.recycle();
+        }
     }
 }
 

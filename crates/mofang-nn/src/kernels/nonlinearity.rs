@@ -19,10 +19,6 @@ pub(super) fn reference<const D: usize>(input: Tensor<D>, nonlinearity: Nonlinea
 }
 
 /// `silu(gate) · up`: Shazeer 2020, <https://arxiv.org/abs/2002.05202>.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for decoders, which are to come")
-)]
 pub(crate) fn swiglu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
     let fused = || {
         let shape = gate.dims();

@@ -88,6 +88,15 @@ proptest! {
     }
 
     #[test]
+    fn rotations(items in 1_usize..4, positions in 1_usize..6, first in 0_usize..9, heads in 1_usize..4, half in 1_usize..5) {
+        assert_same(1e-5, || {
+            let x = leaf([items * positions, heads * 2 * half], 1);
+            let y = rotate(x.clone(), &Angles::new(first, positions, 2 * half, 500.0));
+            with_gradients(&y, |gradients| vec![by(&x, gradients)])
+        });
+    }
+
+    #[test]
     fn recurrent_layers(time in 1_usize..7, features in 1_usize..6, hidden in 1_usize..7, lengths in prop::collection::vec(0_usize..7, 1..6), is_reversed in any::<bool>(), is_gru in any::<bool>()) {
         let lengths: Vec<usize> = lengths.into_iter().map(|length| length.min(time)).collect();
         let kind = if is_gru { RecurrentKind::Gru } else { RecurrentKind::Lstm };

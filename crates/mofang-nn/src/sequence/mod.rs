@@ -8,7 +8,7 @@ use mofang_types::ModelInput;
 
 use crate::{NetworkSpec, NnError};
 
-pub(crate) use pooling::{Pooling, weighted};
+pub(crate) use pooling::{Pooling, last_rows, weighted};
 pub(crate) use recurrent::{Recurrent, RecurrentBody};
 pub(crate) use text_cnn::{TextCnn, TextCnnBody};
 

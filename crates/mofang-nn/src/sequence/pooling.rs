@@ -36,11 +36,17 @@ impl Pooling {
                 let back = weighted(back, weights(lengths, time, is_first));
                 Tensor::cat(vec![ahead, back], 1)
             }
-            Self::Last => weighted(steps, weights(lengths, time, is_last)),
+            Self::Last => last_rows(steps, lengths),
             Self::Max => largest(steps, lengths),
             Self::Mean => weighted(steps, weights(lengths, time, share)),
         }
     }
+}
+
+/// The last row of each sequence, `[batch, features]`; of one without any the first.
+pub(crate) fn last_rows(steps: Tensor<3>, lengths: &[usize]) -> Tensor<2> {
+    let [_, time, _] = steps.dims();
+    weighted(steps, weights(lengths, time, is_last))
 }
 
 fn is_last(step: usize, length: usize) -> f32 {

@@ -54,10 +54,16 @@ impl Architecture for Mlp {
     fn options(&self) -> &'static [OptionSpec] {
         &[
             OptionSpec {
-                name: "hidden",
-                kind: "list of whole numbers, at most 64",
-                default: "[128, 64]",
-                summary: "the widths of the layers between input and output",
+                name: "batch_norm",
+                kind: "true or false",
+                default: "false",
+                summary: "whether each layer's values are normalized over the batch",
+            },
+            OptionSpec {
+                name: "category_dimension",
+                kind: "whole number from 1 to 1024",
+                default: "by the number of categories, 50 at most",
+                summary: "the length of the vector of each category",
             },
             OptionSpec {
                 name: "dropout",
@@ -66,22 +72,16 @@ impl Architecture for Mlp {
                 summary: "how probable it is that a value behind a layer becomes zero in training",
             },
             OptionSpec {
-                name: "batch_norm",
-                kind: "true or false",
-                default: "false",
-                summary: "whether each layer's values are normalized over the batch",
+                name: "hidden",
+                kind: "list of whole numbers, at most 64",
+                default: "[128, 64]",
+                summary: "the widths of the layers between input and output",
             },
             OptionSpec {
                 name: "numbers",
                 kind: "{ kind = \"as_it_is\" }, { kind = \"periodic\", frequencies, sigma, dimension } or { kind = \"piecewise_linear\", bins, dimension }",
                 default: "{ kind = \"as_it_is\" }",
                 summary: "what is made of each number first",
-            },
-            OptionSpec {
-                name: "category_dimension",
-                kind: "whole number from 1 to 1024",
-                default: "by the number of categories, 50 at most",
-                summary: "the length of the vector of each category",
             },
         ]
     }

@@ -6,5 +6,6 @@ mod state_dict;
 mod weight_shapes;
 
 pub use load_report::{LoadReport, MisShaped, Strictness};
+pub(crate) use state_dict::BASE_PREFIXES;
 pub use state_dict::StateDict;
 pub use weight_shapes::WeightShapes;

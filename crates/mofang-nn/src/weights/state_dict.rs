@@ -21,8 +21,8 @@ pub(super) fn is_no_weight(name: &str) -> bool {
 }
 
 /// Prefixes that a network within a larger one gives to its own names: `BertForSequenceClassification` has the
-/// encoder's parameters under `bert.`, and `BertModel` without it.
-const BASE_PREFIXES: &[&str] = &["bert."];
+/// encoder's parameters under `bert.`, and `BertModel` without it; so have GPT-2, Llama and `ViT`.
+pub(crate) const BASE_PREFIXES: &[&str] = &["bert.", "model.", "transformer.", "vit."];
 
 /// Weights under their PyTorch names, in PyTorch's layouts.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -67,8 +67,8 @@ impl StateDict {
             without.into_iter().chain([format!("{prefix}{name}")])
         });
         let found = others
-            .into_iter()
-            .find_map(|other| self.tensors.remove(&other));
+            .filter_map(|other| self.tensors.remove(&other))
+            .next();
         if let Some(tensor) = found {
             self.tensors.insert(name.to_owned(), tensor);
         }

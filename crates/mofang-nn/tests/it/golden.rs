@@ -213,8 +213,19 @@ fn bert_is_transformers() {
 }
 
 #[test]
+fn gpt2_is_transformers() {
+    check(include_str!("../golden/gpt2.json"));
+}
+
+#[test]
 fn lenet_is_pytorchs() {
     check(include_str!("../golden/lenet.json"));
+}
+
+#[test]
+fn llama_is_transformers() {
+    check(include_str!("../golden/llama.json"));
+    check(include_str!("../golden/llama_tied.json"));
 }
 
 #[test]
@@ -266,4 +277,9 @@ fn squeezenet_is_torchvisions() {
 #[test]
 fn text_cnn_is_pytorchs() {
     check(include_str!("../golden/text_cnn.json"));
+}
+
+#[test]
+fn vit_is_transformers() {
+    check(include_str!("../golden/vit.json"));
 }

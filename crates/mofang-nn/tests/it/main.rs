@@ -1,6 +1,7 @@
 //! Integration tests of the networks.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
+mod decoders;
 mod determinism;
 mod golden;
 mod golden_rows;
@@ -28,6 +29,15 @@ fn small_config(name: &str) -> serde_json::Value {
             "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 1,
             "intermediate_size": 16, "max_position_embeddings": 12,
         }),
+        "gpt2" => serde_json::json!({"n_embd": 12, "n_head": 3, "n_layer": 1, "n_positions": 12}),
+        "llama" => serde_json::json!({
+            "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 1,
+            "intermediate_size": 16,
+        }),
+        "vit" => serde_json::json!({
+            "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 1,
+            "intermediate_size": 16,
+        }),
         _ => serde_json::Value::Null,
     }
 }
@@ -38,13 +48,20 @@ fn spec_for(name: &str, config: &serde_json::Value) -> NetworkSpec {
         numbers: 3,
         categories: vec![4, 2],
     };
-    let specs = [ModelInput::image([3, 64, 64]), tokens(), row].map(|input| NetworkSpec {
+    let inputs = [
+        (ModelInput::image([3, 64, 64]), 10),
+        (tokens(), 10),
+        // A language model has an output for each token.
+        (tokens(), 40),
+        (row, 10),
+    ];
+    let specs = inputs.map(|(input, outputs)| NetworkSpec {
         architecture: ArchitectureSpec {
             name: name.to_owned(),
             config: config.clone(),
         },
         input,
-        outputs: 10,
+        outputs,
     });
     let mut taken = specs.into_iter();
     taken

@@ -1,4 +1,4 @@
-//! Real weights of a sentence encoder: all-MiniLM-L6-v2.
+//! Real weights of a sentence encoder, `all-MiniLM-L6-v2`.
 
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
 use mofang_types::testing::reference_data;

@@ -87,6 +87,11 @@ fn what_a_network_saves_is_recognized_as_itself() {
     for depth in [20, 32, 44, 56] {
         specs.push(spec("resnet", json!({ "depth": depth }), [3, 32, 32], 10));
     }
+    let vit = json!({
+        "hidden_size": 128, "num_attention_heads": 2, "num_hidden_layers": 2,
+        "intermediate_size": 16, "patch_size": 4,
+    });
+    specs.push(spec("vit", vit, [3, 16, 16], 6));
     let recurrent = |kind, layers| {
         json!({
             "kind": kind, "hidden_size": 12, "layers": layers, "bidirectional": layers > 1,

@@ -52,6 +52,15 @@ fn impossible_specifications_are_refused() {
             json!({"blocks": [{"channels": huge}]}),
             [1, 8, 8],
         ),
+        ("vit", json!({}), [3, 60, 64]),
+        ("vit", json!({"patch_size": 0}), [3, 64, 64]),
+        ("vit", json!({"num_attention_heads": 7}), [3, 64, 64]),
+        ("vit", json!({"num_hidden_layers": 0}), [3, 64, 64]),
+        (
+            "vit",
+            json!({"hidden_size": huge, "num_attention_heads": 1}),
+            [3, 64, 64],
+        ),
         ("simple_cnn", json!({"hidden": [huge]}), [1, 8, 8]),
         (
             "simple_cnn",

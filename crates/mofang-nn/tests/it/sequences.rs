@@ -41,6 +41,26 @@ fn specs() -> Vec<NetworkSpec> {
         bert("cls"),
         bert("mean"),
         bert("pooler"),
+        NetworkSpec {
+            outputs: 40,
+            ..spec(
+                "gpt2",
+                json!({
+                    "n_embd": 8, "n_head": 2, "n_layer": 2, "n_positions": 12, "embd_pdrop": 0.2,
+                }),
+            )
+        },
+        NetworkSpec {
+            outputs: 40,
+            ..spec(
+                "llama",
+                json!({
+                    "hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 2,
+                    "num_key_value_heads": 1, "intermediate_size": 12,
+                    "tie_word_embeddings": false,
+                }),
+            )
+        },
         recurrent("gru", "last"),
         recurrent("lstm", "max"),
         recurrent("lstm", "mean"),
@@ -55,6 +75,7 @@ fn specs() -> Vec<NetworkSpec> {
 }
 
 /// Texts of these lengths, filled up with the padding 0 to `length`.
+#[expect(clippy::cast_precision_loss, reason = "ids are small")]
 fn texts(lengths: &[usize], length: usize) -> Tensor {
     let ids = lengths.iter().enumerate().flat_map(|(text, own)| {
         (0..length).map(move |place| {
@@ -78,7 +99,8 @@ fn a_text_is_answered_alike_alone_and_beside_longer_ones() {
             let row = texts(&lengths, 12).data()[text * 12..text * 12 + length].to_vec();
             let alone = Tensor::new(vec![1, length], row).unwrap();
             let alone = network.infer(&alone).unwrap();
-            let expected = &together.data()[text * 3..text * 3 + 3];
+            let outputs = spec.outputs;
+            let expected = &together.data()[text * outputs..(text + 1) * outputs];
             mofang_types::testing::assert_close(alone.data(), expected, 1e-5);
         }
         // A text without tokens has an answer too.
@@ -126,11 +148,11 @@ fn rel_1_training_repeats_bit_for_bit_and_across_a_save() {
             train(load(), 2, 4).to_safetensors().unwrap(),
             "{name}"
         );
-        assert_ne!(
-            whole,
-            train(load(), 3, 5).to_safetensors().unwrap(),
-            "{name}"
-        );
+        // The masks matter, where there are any.
+        if name != "llama" {
+            let shifted = train(load(), 3, 5).to_safetensors().unwrap();
+            assert_ne!(whole, shifted, "{name}");
+        }
     }
 }
 
@@ -140,8 +162,16 @@ fn the_padding_begins_as_zeros_and_is_not_learned() {
     for spec in specs() {
         let network = train(Network::new(&spec, 3, &device).unwrap(), 0, 2);
         let values = network.values().unwrap();
-        let names = ["embedding.weight", "bert.embeddings.word_embeddings.weight"];
-        let table = names.iter().find_map(|name| values.get(*name)).unwrap();
+        // GPT-2 has no row for padding.
+        let table = [
+            "bert.embeddings.word_embeddings.weight",
+            "embedding.weight",
+            "model.embed_tokens.weight",
+        ];
+        let Some(table) = table.iter().find_map(|name| values.get(*name)) else {
+            assert_eq!(spec.architecture.name, "gpt2");
+            continue;
+        };
         assert_eq!(table.shape(), [40, 8]);
         assert!(table.data()[..8].iter().all(|value| *value == 0.0));
         assert!(table.data()[8..].iter().all(|value| *value != 0.0));

@@ -3,7 +3,7 @@
 use mofang_nn::{Network, NetworkSpec, Strictness, architectures, cpu_device};
 use mofang_types::{ModelSignature, Package, PackageManifest, Tensor, WEIGHTS_FILE};
 
-use crate::{LoadedModel, Runtime, RuntimeError};
+use crate::{LoadedModel, Runtime, RuntimeError, RuntimeSettings};
 
 /// Our own architectures, with weights as safetensors, on burn.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,11 @@ impl Runtime for Native {
         architectures::find(&manifest.architecture.name).is_ok()
     }
 
-    fn load(&self, package: &Package) -> Result<Box<dyn LoadedModel>, RuntimeError> {
+    fn load(
+        &self,
+        package: &Package,
+        _settings: &RuntimeSettings,
+    ) -> Result<Box<dyn LoadedModel>, RuntimeError> {
         let spec = spec_of(&package.manifest)?;
         let weights = package
             .files

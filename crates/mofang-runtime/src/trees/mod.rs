@@ -3,7 +3,7 @@
 use mofang_trees::{ARCHITECTURE, ENSEMBLE_FILE, Ensemble};
 use mofang_types::{ModelInput, ModelSignature, Package, PackageManifest, Tensor};
 
-use crate::{LoadedModel, Runtime, RuntimeError};
+use crate::{LoadedModel, Runtime, RuntimeError, RuntimeSettings};
 
 /// Gradient-boosted trees, on the processor.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,11 @@ impl Runtime for Trees {
         manifest.architecture.name == ARCHITECTURE
     }
 
-    fn load(&self, package: &Package) -> Result<Box<dyn LoadedModel>, RuntimeError> {
+    fn load(
+        &self,
+        package: &Package,
+        _: &RuntimeSettings,
+    ) -> Result<Box<dyn LoadedModel>, RuntimeError> {
         let bytes = package
             .files
             .get(ENSEMBLE_FILE)

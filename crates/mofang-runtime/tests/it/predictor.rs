@@ -2,7 +2,7 @@
 
 use mofang_data::{Pixels, RawExample};
 use mofang_nn::{tensor_from_burn, tensor_to_burn};
-use mofang_runtime::{Predictor, RuntimeError};
+use mofang_runtime::{Predictor, RuntimeError, RuntimeSettings};
 use mofang_types::testing::assert_close;
 use mofang_types::{Coded as _, Dimension, ErrorCode, Package, Prediction, Tensor, WEIGHTS_FILE};
 use serde_json::json;
@@ -19,7 +19,7 @@ fn shape() -> Vec<usize> {
 
 #[test]
 fn an_answer_is_transforms_network_and_decoders() {
-    let predictor = Predictor::load(&package().unwrap()).unwrap();
+    let predictor = Predictor::load(&package().unwrap(), &RuntimeSettings::default()).unwrap();
     let values = image()
         .data()
         .iter()
@@ -60,7 +60,7 @@ fn an_answer_is_transforms_network_and_decoders() {
 
 #[test]
 fn the_memory_is_that_of_the_parameters_and_of_packed_convolutions() {
-    let predictor = Predictor::load(&package().unwrap()).unwrap();
+    let predictor = Predictor::load(&package().unwrap(), &RuntimeSettings::default()).unwrap();
     let values: usize = network()
         .unwrap()
         .values()
@@ -76,7 +76,7 @@ fn the_memory_is_that_of_the_parameters_and_of_packed_convolutions() {
 
 #[test]
 fn bad_examples_are_refused_before_the_model_sees_them() {
-    let predictor = Predictor::load(&package().unwrap()).unwrap();
+    let predictor = Predictor::load(&package().unwrap(), &RuntimeSettings::default()).unwrap();
     let tensor = |shape: Vec<usize>, value: f32| {
         let length = shape.iter().product();
         RawExample::Tensor(Tensor::new(shape, vec![value; length]).unwrap())
@@ -96,7 +96,7 @@ fn bad_examples_are_refused_before_the_model_sees_them() {
 
 #[test]
 fn an_output_that_overflows_is_no_prediction() {
-    let predictor = Predictor::load(&package().unwrap()).unwrap();
+    let predictor = Predictor::load(&package().unwrap(), &RuntimeSettings::default()).unwrap();
     let example = RawExample::Tensor(Tensor::new(shape(), vec![3e38; 64]).unwrap());
     let error = predictor.predict(&example, None).unwrap_err();
     assert!(matches!(error, RuntimeError::OutputNotFinite), "{error}");
@@ -146,7 +146,7 @@ fn a_package_that_contradicts_itself_is_not_loaded() {
     for (part, damage) in cases {
         let mut package = package().unwrap();
         damage(&mut package);
-        let error = Predictor::load(&package).unwrap_err();
+        let error = Predictor::load(&package, &RuntimeSettings::default()).unwrap_err();
         // Whatever is wrong with it, the caller of a prediction cannot mend it.
         assert_eq!(error.code(), ErrorCode::Unavailable, "{error}");
         assert!(error.to_string().contains(part), "{part}: {error}");

@@ -1,6 +1,6 @@
 //! What every runtime does, on a package of its kind.
 
-use mofang_runtime::{LoadedModel, Runtime, runtimes};
+use mofang_runtime::{LoadedModel, Runtime, RuntimeSettings, runtimes};
 use mofang_types::testing::assert_close;
 use mofang_types::{Coded as _, ErrorCode, Package, Tensor};
 
@@ -8,7 +8,10 @@ use crate::support;
 
 /// Every runtime with a package that it loads.
 fn cases() -> Vec<(&'static dyn Runtime, Package)> {
-    let cases: Vec<(&'static str, Package)> = vec![("native", support::package().unwrap())];
+    let cases: Vec<(&'static str, Package)> = vec![
+        ("native", support::package().unwrap()),
+        ("onnx", support::onnx_package()),
+    ];
     let names: Vec<&str> = cases.iter().map(|(name, _)| *name).collect();
     let known: Vec<&str> = runtimes::all()
         .iter()
@@ -56,7 +59,7 @@ fn a_package_goes_to_the_runtime_that_accepts_it() {
 #[test]
 fn a_rows_answer_does_not_depend_on_its_batch() {
     for (runtime, package) in cases() {
-        let model = runtime.load(&package).unwrap();
+        let model = runtime.load(&package, &RuntimeSettings::default()).unwrap();
         let batch = batch(&package, 5);
         let together = model.infer(&batch).unwrap();
         let rows = together.unstack();
@@ -73,7 +76,7 @@ fn a_rows_answer_does_not_depend_on_its_batch() {
 #[test]
 fn threads_share_a_model() {
     for (runtime, package) in cases() {
-        let model = runtime.load(&package).unwrap();
+        let model = runtime.load(&package, &RuntimeSettings::default()).unwrap();
         let batch = batch(&package, 3);
         let expected = model.infer(&batch).unwrap();
         let answers: Vec<Tensor> = std::thread::scope(|scope| {
@@ -91,7 +94,8 @@ fn threads_share_a_model() {
 #[test]
 fn wrong_batches_are_refused() {
     for (runtime, package) in cases() {
-        let model: Box<dyn LoadedModel> = runtime.load(&package).unwrap();
+        let model: Box<dyn LoadedModel> =
+            runtime.load(&package, &RuntimeSettings::default()).unwrap();
         let good = batch(&package, 2);
         let mut shapes = vec![good.shape()[1..].to_vec(), vec![2, 1], vec![]];
         let mut empty = good.shape().to_vec();

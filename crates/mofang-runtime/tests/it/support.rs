@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use mofang_nn::{Network, NetworkSpec, NnError, cpu_device};
+use mofang_onnx::testing::TinyClassifier;
 use mofang_types::{
-    ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature, Package,
+    ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature, ONNX_FILE, Package,
     PackageManifest, Provenance, Task, WEIGHTS_FILE,
 };
 use serde_json::json;
@@ -31,10 +32,28 @@ pub(crate) fn network() -> Result<Network, NnError> {
 /// A package around [`network`].
 pub(crate) fn package() -> Result<Package, NnError> {
     let network = network()?;
-    let manifest = PackageManifest {
+    let manifest = manifest(network.spec().architecture.clone());
+    let files = BTreeMap::from([(WEIGHTS_FILE.to_owned(), network.to_safetensors()?)]);
+    Ok(Package { manifest, files })
+}
+
+/// A package around an ONNX model of the same images and classes.
+pub(crate) fn onnx_package() -> Package {
+    let mut manifest = manifest(ArchitectureSpec {
+        name: "onnx".to_owned(),
+        config: json!({ "opset": 17, "input": "pixels", "output": "scores", "batching": true }),
+    });
+    "pixels".clone_into(&mut manifest.signature.inputs[0].name);
+    "scores".clone_into(&mut manifest.signature.outputs[0].name);
+    let files = BTreeMap::from([(ONNX_FILE.to_owned(), TinyClassifier::default().build())]);
+    Package { manifest, files }
+}
+
+fn manifest(architecture: ArchitectureSpec) -> PackageManifest {
+    PackageManifest {
         format_version: MANIFEST_FORMAT_VERSION,
         task: Task::ImageClassification,
-        architecture: network.spec().architecture.clone(),
+        architecture,
         signature: ModelSignature::image_classifier(IMAGE_SHAPE, LABELS.len()),
         input: None,
         pipeline: json!({
@@ -51,7 +70,5 @@ pub(crate) fn package() -> Result<Package, NnError> {
         description: String::new(),
         created_unix_ms: 0,
         files: Vec::new(),
-    };
-    let files = BTreeMap::from([(WEIGHTS_FILE.to_owned(), network.to_safetensors()?)]);
-    Ok(Package { manifest, files })
+    }
 }

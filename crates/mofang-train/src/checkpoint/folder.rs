@@ -155,6 +155,7 @@ mod tests {
                 format_version: STATE_FORMAT_VERSION,
                 recipe_digest: ArtifactDigest::of(b"recipe"),
                 split_digests: BTreeMap::new(),
+                pipeline_digests: BTreeMap::new(),
                 code_version: "1".to_owned(),
                 compute_threads: 2,
                 seed: u64::MAX,

@@ -226,10 +226,17 @@ mod tests {
     fn every_metric_gives_the_values_that_it_declares() {
         let logits: Vec<f32> = (0_u8..60).map(|i| f32::from(i * 7 % 11)).collect();
         let labels: Vec<usize> = (0..10).map(|i| i % 6).collect();
-        let outcomes = Outcomes::from_logits(&logits, &labels, 6).unwrap();
+        let classes = Outcomes::Classes(ClassOutcomes::from_logits(&logits, &labels, 6).unwrap());
+        let numbers = NumberOutcomes::new(vec![1.0, 2.5], vec![1.5, 2.0]).unwrap();
+        let numbers = Outcomes::Numbers(numbers);
         for metric in all() {
+            let (outcomes, others) = match metric.judges() {
+                Judged::Classes => (&classes, &numbers),
+                Judged::Numbers => (&numbers, &classes),
+            };
+            assert!(metric.compute(others).is_empty(), "{}", metric.name());
             let given: Vec<&str> = metric
-                .compute(&outcomes)
+                .compute(outcomes)
                 .iter()
                 .map(|(name, _)| *name)
                 .collect();

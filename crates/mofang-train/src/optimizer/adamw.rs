@@ -114,10 +114,16 @@ impl Optimizer for AdamW {
         self.step += 1;
     }
 
-    fn update(&mut self, name: &str, values: &[f32], gradient: &[f32]) -> Vec<f32> {
+    fn update(
+        &mut self,
+        name: &str,
+        values: &[f32],
+        gradient: &[f32],
+        rate_factor: f64,
+    ) -> Vec<f32> {
         let spec = &self.spec;
         let step = self.step as f64;
-        let rate = self.settings.learning_rate;
+        let rate = self.settings.learning_rate * rate_factor;
         let factors = AdamWStep {
             gradient_factor: self.settings.gradient_factor as f32,
             beta_1: spec.beta_1 as f32,

@@ -52,8 +52,14 @@ pub trait Optimizer: fmt::Debug {
     /// Begins a step over all parameters.
     fn begin(&mut self, settings: StepSettings);
 
-    /// The new values of the parameter `name`.
-    fn update(&mut self, name: &str, values: &[f32], gradient: &[f32]) -> Vec<f32>;
+    /// The new values of the parameter `name`, with so many times the step's learning rate.
+    fn update(
+        &mut self,
+        name: &str,
+        values: &[f32],
+        gradient: &[f32],
+        rate_factor: f64,
+    ) -> Vec<f32>;
 
     /// Everything that the next step depends on.
     fn state(&self) -> OptimizerState;
@@ -154,7 +160,7 @@ mod tests {
                     2.0 * value
                 })
                 .collect();
-            values = optimizer.update("weight", &values, &gradient);
+            values = optimizer.update("weight", &values, &gradient, 1.0);
         }
         values
     }

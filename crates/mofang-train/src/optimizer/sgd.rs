@@ -67,13 +67,19 @@ impl Optimizer for Sgd {
         self.step += 1;
     }
 
-    fn update(&mut self, name: &str, values: &[f32], gradient: &[f32]) -> Vec<f32> {
+    fn update(
+        &mut self,
+        name: &str,
+        values: &[f32],
+        gradient: &[f32],
+        rate_factor: f64,
+    ) -> Vec<f32> {
         let factors = SgdStep {
             gradient_factor: self.settings.gradient_factor as f32,
             momentum: self.spec.momentum as f32,
             nesterov: self.spec.nesterov,
             weight_decay: self.spec.weight_decay as f32,
-            rate: self.settings.learning_rate as f32,
+            rate: (self.settings.learning_rate * rate_factor) as f32,
         };
         let velocity = (self.spec.momentum > 0.0).then(|| {
             // A velocity of 0 gives momentum · 0 + gradient at the first step, as in PyTorch.

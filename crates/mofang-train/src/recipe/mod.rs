@@ -158,7 +158,7 @@ impl Recipe {
         pipeline.input().ok_or_else(|| {
             RecipeError::invalid(
                 "pipeline",
-                "it does not fix the shape of an image; add `convert` and `resize`",
+                "it does not fix the shape of an example; images need `convert` and `resize`, recordings `pad_or_trim`",
             )
         })
     }
@@ -224,6 +224,12 @@ impl Recipe {
         self.data.split.check()?;
         self.pipeline.check(self.model.task)?;
         let domain = self.pipeline.domain()?;
+        if domain == Domain::Tensor {
+            return Err(RecipeError::invalid(
+                "model",
+                "models of the task tensor are imported, not trained",
+            ));
+        }
         if domain == Domain::Image {
             // Nothing of it is left to the data.
             Self::input_of(&self.pipeline.compile(&[])?)?;

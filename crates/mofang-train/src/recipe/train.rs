@@ -1,5 +1,7 @@
 //! `[train]`: how the model learns.
 
+use std::collections::BTreeMap;
+
 use mofang_types::Task;
 use serde::{Deserialize, Serialize};
 
@@ -20,9 +22,19 @@ pub struct TrainSection {
     /// Whether a last batch of an epoch that is not full is left out.
     #[serde(default)]
     pub drop_last: bool,
+    /// Whether examples of about the same length make a batch, so that little of it is filled up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub group_by_length: bool,
     /// How parameters follow their gradients; trees have none.
     #[serde(default = "default_optimizer")]
     pub optimizer: OptimizerSpec,
+    /// Parameters that stay as they are, by the beginnings of their names: `encoder.layer.0`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<String>,
+    /// What the learning rate is multiplied by for some parameters, by the beginnings of their names; the
+    /// longest counts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learning_rate_factors: BTreeMap<String, f64>,
     /// How the learning rate changes.
     #[serde(default)]
     pub schedule: LrScheduleSpec,
@@ -202,6 +214,12 @@ impl TrainSection {
             .filter(|norm| !(*norm > 0.0 && norm.is_finite()))
         {
             return invalid(format!("clip_norm = {norm} is not above 0"));
+        }
+        let factors = self.learning_rate_factors.iter();
+        for (name, factor) in factors.filter(|(_, factor)| !(0.0..=1e6).contains(*factor)) {
+            return invalid(format!(
+                "learning_rate_factors: {factor} for \"{name}\" is not between 0 and 1000000"
+            ));
         }
         if self.class_weights.is_some() && !task.is_classification() {
             return invalid(format!("class_weights are for classes, and {task} has none"));

@@ -98,7 +98,10 @@ fn write_evaluation(
         writeln!(out)?;
     }
     if !baselines.is_empty() {
-        writeln!(out, "\nBeside each value stands what an answer without a model reaches.")?;
+        writeln!(
+            out,
+            "\nBeside each value stands what is reached without the network."
+        )?;
     }
     if let Some(residuals) = &evaluation.residuals {
         return write_residuals(out, residuals);
@@ -125,7 +128,10 @@ fn write_evaluation(
 /// How far predicted numbers are from the true ones.
 fn write_residuals(out: &mut String, residuals: &Residuals) -> std::fmt::Result {
     writeln!(out, "\n![predicted over true](numbers.svg)\n")?;
-    writeln!(out, "| share of examples | predicted − true at most |\n| ---: | ---: |")?;
+    writeln!(
+        out,
+        "| share of examples | predicted − true at most |\n| ---: | ---: |"
+    )?;
     let mut quantiles: Vec<(u32, f64)> = residuals
         .quantiles
         .iter()
@@ -138,10 +144,17 @@ fn write_residuals(out: &mut String, residuals: &Residuals) -> std::fmt::Result 
     if residuals.largest.is_empty() {
         return writeln!(out);
     }
-    writeln!(out, "\nThe largest errors:\n\n| example | is | predicted |\n| --- | ---: | ---: |")?;
+    writeln!(
+        out,
+        "\nThe largest errors:\n\n| example | is | predicted |\n| --- | ---: | ---: |"
+    )?;
     for error in &residuals.largest {
         let id = cell(&error.id);
-        writeln!(out, "| {id} | {:.4} | {:.4} |", error.truth, error.predicted)?;
+        writeln!(
+            out,
+            "| {id} | {:.4} | {:.4} |",
+            error.truth, error.predicted
+        )?;
     }
     writeln!(out)
 }
@@ -163,7 +176,7 @@ fn write_mistakes(out: &mut String, mistakes: &[Mistake], has_pictures: bool) ->
         writeln!(
             out,
             "| {} | {} | {} | {:.4} |",
-            cell(&mistake.id),
+            example_cell(mistake),
             cell(&mistake.label),
             cell(&mistake.predicted),
             mistake.probability
@@ -249,7 +262,19 @@ fn write_data(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
     writeln!(out, "\nCleaning removed: {}.\n", removed.join(", "))
 }
 
+/// Where an example stands, and what it says where it is a text.
+fn example_cell(mistake: &Mistake) -> String {
+    let id = cell(&mistake.id);
+    match &mistake.excerpt {
+        Some(excerpt) => format!("{id}: {}", cell(excerpt)),
+        None => id,
+    }
+}
+
 /// Text that cannot break out of a table's cell.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+    text.replace('\\', "\\\\")
+        .replace('|', "\\|")
+        .replace('<', "&lt;")
+        .replace(['\n', '\r'], " ")
 }

@@ -63,6 +63,7 @@ mod tests {
         let mistake = Mistake {
             index: 0,
             id: "x".to_owned(),
+            excerpt: None,
             label: "seven".to_owned(),
             predicted: "one".to_owned(),
             probability: 0.987,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mofang_data::Dataset;
+use mofang_data::{Dataset, PipelineFiles};
 use mofang_types::Clock;
 
 use super::TrainObserver;
@@ -41,6 +41,8 @@ pub struct TrainRequest<'a> {
     pub resume: Resume,
     /// What to begin with instead of fresh weights. A run that goes on ignores it.
     pub initial_weights: Option<InitialWeights>,
+    /// Files that steps of the pipeline take from elsewhere, such as a tokenizer.
+    pub pipeline_files: PipelineFiles,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Set by whoever wants the run to end at a checkpoint.

@@ -1,6 +1,6 @@
 //! A run at work: the loop, its state and its files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use mofang_data::{
     SplitName,
 };
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
-use mofang_types::{Clock, Tensor, WEIGHTS_FILE};
+use mofang_types::{ArtifactDigest, Clock, Tensor, WEIGHTS_FILE};
 
 use super::step::{self, StepInput, StepResult};
 use super::{
@@ -63,6 +63,8 @@ pub(super) struct Session<'a> {
     writer: CheckpointWriter,
     log: MetricsLog,
     span: Span,
+    /// What the learning rate of some parameters is multiplied by.
+    rate_factors: BTreeMap<String, f64>,
     /// The clock when this part of the run began, less the time of earlier parts.
     began: Duration,
     learning_rate: f64,
@@ -77,11 +79,15 @@ impl<'a> Session<'a> {
             run_dir,
             resume,
             initial_weights,
+            pipeline_files,
             clock,
             stop,
             observer,
         } = request;
-        let fitted = recipe.pipeline.fit(dataset.split(SplitName::Train)?)?;
+        check_classes(&recipe, &dataset)?;
+        let fitted = recipe
+            .pipeline
+            .fit_with(dataset.split(SplitName::Train)?, &pipeline_files)?;
         let pipeline = fitted
             .pipeline
             .compile_with(&dataset.labels, &fitted.files)?;
@@ -113,15 +119,17 @@ impl<'a> Session<'a> {
         let mut network = Network::new(&spec, recipe.train.seed, &cpu_device().autodiff())?;
         let resumed_step = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
         let (state, optimizer_state) = if let Some(checkpoint) = checkpoint {
-            check_same_run(&recipe, &dataset, &run_dir, &checkpoint.state)?;
+            check_same_run(&recipe, &dataset, &fitted, &run_dir, &checkpoint.state)?;
             network = restore(network, &checkpoint)?;
             (checkpoint.state, checkpoint.optimizer)
         } else {
-            let mut state = first_state(&recipe, &dataset);
+            let mut state = first_state(&recipe, &dataset, &fitted);
             network = begin_with(network, &recipe, initial_weights.as_ref(), observer)?;
             state.parent = initial_weights.and_then(|weights| weights.parent);
             (state, OptimizerState::default())
         };
+        network = network.freeze(&recipe.train.freeze)?;
+        let rate_factors = rate_factors(&recipe, &network)?;
         let steps_per_epoch = batches as u64;
         let stop_rules = &recipe.train.stop;
         let by_epochs = stop_rules
@@ -162,6 +170,7 @@ impl<'a> Session<'a> {
             loader,
             validation,
             span,
+            rate_factors,
         })
     }
 
@@ -219,14 +228,20 @@ impl<'a> Session<'a> {
             clip_norm: train.clip_norm,
             loss: self.loss.clone(),
         };
-        let result = step::take(self.network.clone(), self.optimizer.as_mut(), batch, input)?;
+        let result = step::take(
+            self.network.clone(),
+            self.optimizer.as_mut(),
+            batch,
+            input,
+            &self.rate_factors,
+        )?;
         let (loss, gradient_norm) = match result {
             StepResult::Done {
                 network,
                 loss,
                 gradient_norm,
             } => {
-                self.network = network;
+                std::mem::replace(&mut self.network, network).recycle();
                 (loss, gradient_norm)
             }
             StepResult::NotFinite(what) => return Err(self.diverged(self.state.step + 1, what)),
@@ -388,7 +403,7 @@ impl<'a> Session<'a> {
             pipeline: &self.pipeline,
             state: &self.state,
             parameters: self.network.parameter_count(),
-            weights_digest: mofang_types::ArtifactDigest::of(weights),
+            weights_digest: ArtifactDigest::of(weights),
             created_unix_ms: self.clock.now_unix_ms(),
             losses: read_losses(&self.run_dir)?,
         })
@@ -453,6 +468,7 @@ fn loaders(
             augmentations: recipe.augmentations.clone(),
             threads: recipe.train.loader_threads,
             drop_last: recipe.train.drop_last,
+            group_by_length: recipe.train.group_by_length,
             ..LoaderSettings::default()
         },
     )?;
@@ -479,20 +495,17 @@ pub(super) fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Arc<[f
             *count += 1;
         }
     }
-    let mut present = counts.iter().zip(&dataset.labels).filter(|(count, _)| **count > 0);
-    if let (Some((_, label)), None) = (present.next(), present.next()) {
-        return Err(TrainError::OneClass {
-            dataset: dataset.name.clone(),
-            label: label.clone(),
-        });
-    }
     match &recipe.train.class_weights {
         Some(weights) => Ok(weights.of(&dataset.labels, &counts)?.into()),
         None => Ok(Arc::new([])),
     }
 }
 
-pub(super) fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
+pub(super) fn first_state(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    fitted: &FittedPipeline,
+) -> RunState {
     let digests = dataset.splits.iter();
     RunState {
         format_version: STATE_FORMAT_VERSION,
@@ -500,6 +513,7 @@ pub(super) fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
         split_digests: digests
             .map(|(name, split)| (name.to_string(), split.digest()))
             .collect(),
+        pipeline_digests: digests_of(fitted),
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
         compute_threads: rayon::current_num_threads(),
         seed: recipe.train.seed,
@@ -516,10 +530,48 @@ pub(super) fn first_state(recipe: &Recipe, dataset: &Dataset) -> RunState {
     }
 }
 
+/// The digest of each file that the pipeline names.
+fn digests_of(fitted: &FittedPipeline) -> BTreeMap<String, ArtifactDigest> {
+    let files = fitted.files.iter();
+    files
+        .map(|(path, bytes)| (path.clone(), ArtifactDigest::of(bytes)))
+        .collect()
+}
+
+/// Refuses to learn classes where there is one alone, and warns of those that no training example has.
+fn check_classes(recipe: &Recipe, dataset: &Dataset) -> Result<(), TrainError> {
+    if !recipe.model.task.is_classification() {
+        return Ok(());
+    }
+    let examples = dataset.split(SplitName::Train)?.examples();
+    let seen: BTreeSet<usize> = examples.iter().filter_map(|e| e.target.class()).collect();
+    if seen.len() < 2 {
+        let label = seen.first().and_then(|class| dataset.labels.get(*class));
+        return Err(TrainError::OneClass {
+            dataset: dataset.name.clone(),
+            label: label.cloned().unwrap_or_default(),
+        });
+    }
+    let unseen = dataset.labels.iter().enumerate();
+    let unseen: Vec<&str> = unseen
+        .filter(|(class, _)| !seen.contains(class))
+        .map(|(_, label)| label.as_str())
+        .collect();
+    if !unseen.is_empty() {
+        tracing::warn!(
+            dataset.name,
+            "no training example has the label {}; the model cannot learn it",
+            unseen.join(", ")
+        );
+    }
+    Ok(())
+}
+
 /// Refuses to go on with a run of another recipe or other data, and warns of what may round otherwise.
 fn check_same_run(
     recipe: &Recipe,
     dataset: &Dataset,
+    fitted: &FittedPipeline,
     run_dir: &std::path::Path,
     state: &RunState,
 ) -> Result<(), TrainError> {
@@ -542,6 +594,18 @@ fn check_same_run(
             Some(_) | None => {}
         }
     }
+    for (file, now) in digests_of(fitted) {
+        match state.pipeline_digests.get(&file) {
+            Some(then) if *then != now => {
+                return Err(TrainError::PipelineChanged {
+                    file,
+                    now,
+                    then: *then,
+                });
+            }
+            Some(_) | None => {}
+        }
+    }
     let threads = rayon::current_num_threads();
     if state.compute_threads != threads || state.code_version != env!("CARGO_PKG_VERSION") {
         tracing::warn!(
@@ -553,6 +617,16 @@ fn check_same_run(
         );
     }
     Ok(())
+}
+
+/// What the recipe multiplies the learning rate of each parameter by, where it does.
+fn rate_factors(recipe: &Recipe, network: &Network) -> Result<BTreeMap<String, f64>, TrainError> {
+    let factors = &recipe.train.learning_rate_factors;
+    let below = network.parameters_below(factors.keys().map(String::as_str))?;
+    let each = below.into_iter();
+    Ok(each
+        .filter_map(|(name, prefix)| Some((name, *factors.get(prefix)?)))
+        .collect())
 }
 
 /// The network with the weights that the recipe or the caller wants it to begin with.

@@ -1,5 +1,7 @@
 //! One step: forward, loss, backward, clipping, update.
 
+use std::collections::BTreeMap;
+
 use mofang_data::Batch;
 use mofang_kernels::optimizer::sum_of_squares;
 use mofang_nn::{Network, NnError, step_seed, tensor_from_burn, tensor_to_burn};
@@ -31,12 +33,13 @@ pub(super) enum StepResult {
     NotFinite(&'static str),
 }
 
-/// Takes a step.
+/// Takes a step; `rate_factors` multiply the learning rate of single parameters.
 pub(super) fn take(
     network: Network,
     optimizer: &mut dyn Optimizer,
     batch: Batch,
     input: StepInput,
+    rate_factors: &BTreeMap<String, f64>,
 ) -> Result<StepResult, NnError> {
     let Some(device) = network.device() else {
         return Err(NnError::InvalidSpec(
@@ -55,11 +58,11 @@ pub(super) fn take(
     // the loss has computed, and the loss itself never has to be a tensor.
     let slope = Tensor::new(vec![rows, outputs], std::mem::take(&mut loss.gradient))?;
     let slope = tensor_to_burn::<2>(slope, &device)?;
-    let gradients = network.gradients(&(logits * slope).sum().backward())?;
+    let gradients = network.gradient_set(&(logits * slope).sum().backward())?;
     // In double precision and in the order of names, so that it is the same on every run.
     let squares: f64 = gradients
-        .values()
-        .map(|gradient| sum_of_squares(gradient.data()))
+        .iter()
+        .map(|(_, gradient)| sum_of_squares(gradient))
         .sum();
     let gradient_norm = squares.sqrt();
     if !gradient_norm.is_finite() {
@@ -75,8 +78,10 @@ pub(super) fn take(
     });
     let network = network.map_values(&mut |info, values| {
         let gradient = gradients.get(&info.name)?;
-        Some(optimizer.update(&info.name, values, gradient.data()))
+        let factor = rate_factors.get(&info.name).copied().unwrap_or(1.0);
+        Some(optimizer.update(&info.name, values, gradient, factor))
     })?;
+    gradients.recycle();
     Ok(StepResult::Done {
         network,
         loss,

@@ -68,7 +68,7 @@ impl<'a> Run<'a> {
         }
         let booster = booster(recipe, dataset, &pipeline)?;
         fs::create_dir_all(&request.run_dir).map_err(FileError::wrap("create", &request.run_dir))?;
-        let state = first_state(recipe, dataset);
+        let state = first_state(recipe, dataset, &fitted);
         let log = MetricsLog::open(&request.run_dir, 0)?;
         let epochs = [recipe.train.stop.epochs, recipe.train.stop.steps];
         request.observer.started(&TrainStart {

@@ -51,15 +51,16 @@ def case(name, seed, examples, classes, digits):
     ]:
         for average in ["macro", "micro", "weighted"]:
             values[f"{score}_{average}"] = function(labels, predicted, average=average, zero_division=0)
+    values["matthews_correlation"] = metrics.matthews_corrcoef(labels, predicted)
+    if classes == 2:
+        values["pr_auc"] = metrics.average_precision_score(labels, probabilities[:, 1])
+    else:
+        one_hot = np.eye(classes)[labels]
+        values["pr_auc"] = metrics.average_precision_score(one_hot, probabilities, average="macro")
     if classes == 2:
         values["roc_auc"] = metrics.roc_auc_score(labels, probabilities[:, 1])
     else:
         values["roc_auc"] = metrics.roc_auc_score(labels, probabilities, multi_class="ovr", average="macro")
-    values["matthews_correlation"] = metrics.matthews_corrcoef(labels, predicted)
-    one_hot = np.eye(classes)[labels]
-    first = 1 if classes == 2 else 0
-    values["pr_auc"] = float(np.mean([metrics.average_precision_score(one_hot[:, c], probabilities[:, c])
-                                      for c in range(first, classes)]))
     for k in [3, 5]:
         if k < classes:
             values[f"top_{k}_accuracy"] = metrics.top_k_accuracy_score(labels, probabilities, k=k, labels=every)
@@ -76,14 +77,15 @@ def case(name, seed, examples, classes, digits):
     }
 
 
-def numbers(name, seed, examples):
+def number_case(name, seed, examples, scale):
     random = np.random.default_rng(seed)
-    truth = np.round(random.normal(3, 2, examples), 3)
-    predicted = np.round(truth + random.normal(0, 0.7, examples), 3)
+    truth = np.round(random.normal(3, 1, examples) * scale, 3)
+    predicted = np.round(truth + random.normal(0, 0.4, examples) * scale, 3)
+    assert (truth != 0).all()
     return {
         "name": name,
-        "truth": truth.tolist(),
         "predicted": predicted.tolist(),
+        "truth": truth.tolist(),
         "values": {
             "mae": metrics.mean_absolute_error(truth, predicted),
             "rmse": metrics.root_mean_squared_error(truth, predicted),
@@ -94,13 +96,14 @@ def numbers(name, seed, examples):
 
 
 def main():
+    numbers = [number_case("numbers", 4, 70, 1.0), number_case("large numbers", 5, 9, 1e6)]
     cases = [
         case("six classes", 1, 120, 6, 4),
         case("three classes with ties", 2, 80, 3, 1),
         case("two classes", 3, 60, 2, 2),
     ]
     path = pathlib.Path(__file__).with_name("metrics.json")
-    text = json.dumps({"scikit_learn": sklearn.__version__, "cases": cases, "numbers": [numbers("numbers", 4, 50)]})
+    text = json.dumps({"scikit_learn": sklearn.__version__, "cases": cases, "numbers": numbers})
     path.write_text(text + "\n")
 
 

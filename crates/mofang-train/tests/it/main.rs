@@ -1,6 +1,7 @@
 //! Integration tests of the trainer.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
+mod fine_tuning;
 mod golden_metrics;
 mod kill;
 mod recipes;
@@ -8,3 +9,4 @@ mod resume;
 mod rules;
 mod support;
 mod tables;
+mod texts;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use mofang_data::{Catalogue, DatasetStore};
+use mofang_data::{Catalogue, DatasetStore, PipelineFiles};
 use mofang_train::{NoObserver, Recipe, Resume, TrainOutcome, TrainRequest, train};
 use mofang_types::SystemClock;
 use mofang_types::testing::reference_data;
@@ -28,6 +28,7 @@ fn run(recipe: Recipe, datasets: PathBuf) -> TrainOutcome {
         run_dir: folder.path().to_owned(),
         resume: Resume::Fresh,
         initial_weights: None,
+        pipeline_files: PipelineFiles::new(),
         clock: Arc::new(SystemClock::new()),
         stop: Arc::new(AtomicBool::new(false)),
         observer: &mut NoObserver,
@@ -61,6 +62,17 @@ fn the_digits_recipe_passes_its_gate() {
 }
 
 #[test]
+#[ignore = "minutes; needs the recordings of FSDD"]
+fn the_recipe_of_spoken_digits_passes_its_gate() {
+    let Some(archive) = reference_data("speech/fsdd/fsdd-recordings.tar.gz") else {
+        return;
+    };
+    let datasets = archive.ancestors().nth(2).unwrap().to_owned();
+    let outcome = run(recipe("fsdd-keywords.toml"), datasets);
+    assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
+}
+
+#[test]
 #[ignore = "a quarter of an hour; needs the files of Fashion-MNIST"]
 fn the_fashion_mnist_recipe_passes_its_gate() {
     let Some(folder) = reference_data("vision/fashion-mnist") else {
@@ -68,5 +80,16 @@ fn the_fashion_mnist_recipe_passes_its_gate() {
     };
     let datasets = folder.parent().unwrap().to_owned();
     let outcome = run(recipe("fashion-mnist.toml"), datasets);
+    assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
+}
+
+#[test]
+#[ignore = "a quarter of an hour; needs the files of Fashion-MNIST"]
+fn the_recipe_that_reads_rows_passes_its_gate() {
+    let Some(folder) = reference_data("vision/fashion-mnist") else {
+        return;
+    };
+    let datasets = folder.parent().unwrap().to_owned();
+    let outcome = run(recipe("fashion-mnist-gru.toml"), datasets);
     assert!(outcome.gate.is_passed(), "{:?}", outcome.gate.refusal());
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mofang_data::SplitName;
+use mofang_data::{PipelineFiles, SplitName};
 use mofang_nn::LoadReport;
 use mofang_train::{
     EpochProgress, InitialWeights, Resume, RunStatus, StepRecord, TrainError, TrainObserver,
@@ -195,6 +195,7 @@ fn a_run_begins_with_the_weights_that_it_is_given() {
             run_dir: folder.path().join(name),
             resume: Resume::Fresh,
             initial_weights: weights,
+            pipeline_files: PipelineFiles::new(),
             clock: Arc::new(SystemClock::new()),
             stop: Arc::new(AtomicBool::new(false)),
             observer: reports,

@@ -71,6 +71,7 @@ fn time_counts_as_a_rule_and_adds_up_over_parts() {
         run_dir: folder.path().to_owned(),
         resume: Resume::Fresh,
         initial_weights: None,
+        pipeline_files: mofang_data::PipelineFiles::new(),
         clock: clock.clone(),
         stop: Arc::new(AtomicBool::new(false)),
         observer: &mut Slow(clock),

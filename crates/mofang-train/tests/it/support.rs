@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mofang_data::{
-    Catalogue, CleaningReport, Dataset, Example, Pixels, RawExample, Split, SplitName,
+    Catalogue, CleaningReport, Dataset, Example, PipelineFiles, Pixels, RawExample, Split,
+    SplitName,
 };
 use mofang_train::{Recipe, Resume, TrainError, TrainObserver, TrainOutcome, TrainRequest, train};
 use mofang_types::SystemClock;
@@ -137,6 +138,7 @@ pub(crate) fn run_over(
         run_dir: run_dir.to_owned(),
         resume,
         initial_weights: None,
+        pipeline_files: PipelineFiles::new(),
         clock: Arc::new(SystemClock::new()),
         stop,
         observer,

@@ -22,14 +22,12 @@ pub(crate) use mofang_http::view::{
     ImportedView, KeyView, ModelView, UserView, VersionView,
 };
 
-/// A file that shall become a version.
+/// Files that shall become a version.
 #[derive(Debug)]
 pub(crate) struct Submission {
-    /// Its name.
-    pub(crate) file_name: String,
-    /// The file.
-    pub(crate) bytes: Vec<u8>,
-    /// What is said of it.
+    /// The file with the weights and those beside it, by their paths within the folder.
+    pub(crate) files: Vec<(String, Vec<u8>)>,
+    /// What is said of them.
     pub(crate) options: ImportOptions,
     /// The aliases that shall name the version.
     pub(crate) aliases: Vec<AliasName>,

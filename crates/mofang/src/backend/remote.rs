@@ -219,13 +219,19 @@ fn escape(text: &str) -> String {
     })
 }
 
-/// A form with a file (RFC 7578).
+/// A form with files (RFC 7578).
 fn form(submission: Submission) -> anyhow::Result<Body> {
-    // No file holds the digest of itself.
-    let boundary = format!("mofang-{}", ArtifactDigest::of(&submission.bytes));
+    // No file holds the digest of all of them.
+    let digests: Vec<String> = submission
+        .files
+        .iter()
+        .map(|(_, bytes)| ArtifactDigest::of(bytes).to_string())
+        .collect();
+    let boundary = format!("mofang-{}", ArtifactDigest::of(digests.concat().as_bytes()));
     let options = serde_json::to_string(&submission.options).context("failed to write JSON")?;
     let aliases: Vec<String> = submission.aliases.into_iter().map(Into::into).collect();
-    let mut body = Vec::with_capacity(submission.bytes.len() + 4096);
+    let length: usize = submission.files.iter().map(|(_, bytes)| bytes.len()).sum();
+    let mut body = Vec::with_capacity(length + 4096);
     for (name, value) in [
         ("options", options),
         ("aliases", aliases.join(",")),
@@ -236,22 +242,24 @@ fn form(submission: Submission) -> anyhow::Result<Body> {
         );
         body.extend_from_slice(part.as_bytes());
     }
-    let file_name: String = submission
-        .file_name
-        .chars()
-        .map(|character| match character {
-            '"' | '\\' => '_',
-            _ if character.is_control() => '_',
-            _ => character,
-        })
-        .collect();
-    let head = format!(
-        "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\
-         content-type: application/octet-stream\r\n\r\n"
-    );
-    body.extend_from_slice(head.as_bytes());
-    body.extend_from_slice(&submission.bytes);
-    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    for (name, bytes) in submission.files {
+        let file_name: String = name
+            .chars()
+            .map(|character| match character {
+                '"' | '\\' => '_',
+                _ if character.is_control() => '_',
+                _ => character,
+            })
+            .collect();
+        let head = format!(
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\
+             content-type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(&bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
     let media_type = format!("multipart/form-data; boundary={boundary}");
     Ok(Body::Bytes(media_type.into(), body))
 }
@@ -263,10 +271,32 @@ fn version_path(reference: &ModelReference) -> String {
     )
 }
 
+/// What a file to be predicted is sent as: what its first bytes say, and else a text, whose bytes the
+/// server checks.
+fn input_media_type(bytes: &[u8]) -> &'static str {
+    const PNG: &[u8] = &[0x89, b'P', b'N', b'G'];
+    const BMP: &[u8] = b"BM";
+    match media_type(bytes) {
+        "image/png" if !bytes.starts_with(PNG) && bytes.starts_with(BMP) && bytes.contains(&0) => {
+            "image/bmp"
+        }
+        "image/png" if !bytes.starts_with(PNG) && std::str::from_utf8(bytes).is_ok() => {
+            "text/plain"
+        }
+        known => known,
+    }
+}
+
 /// The media type by the first bytes; the server looks for itself anyway.
-pub(crate) fn media_type(image: &[u8]) -> &'static str {
-    if image.starts_with(&[0xff, 0xd8, 0xff]) {
+pub(crate) fn media_type(file: &[u8]) -> &'static str {
+    if file.starts_with(&[0xff, 0xd8, 0xff]) {
         "image/jpeg"
+    } else if file.starts_with(b"RIFF") {
+        "audio/wav"
+    } else if file.starts_with(b"fLaC") {
+        "audio/flac"
+    } else if file.starts_with(b"ID3") || file.starts_with(&[0xff]) {
+        "audio/mpeg"
     } else {
         "image/png"
     }
@@ -364,7 +394,7 @@ impl Inference for Remote {
             .unwrap_or_default();
         let path = format!("/v1/models/{reference}/predict{query}");
         let body = match example {
-            RawExample::Encoded(image) => Body::Bytes(media_type(&image).into(), image),
+            RawExample::Encoded(bytes) => Body::Bytes(input_media_type(&bytes).into(), bytes),
             RawExample::Pixels(pixels) => Body::Bytes("image/png".into(), pixels.to_png().coded()?),
             RawExample::Row(row) => Body::Json(json!({ "row": row.to_json() })),
             RawExample::Tensor(tensor) => {
@@ -377,6 +407,7 @@ impl Inference for Remote {
         if let Some(error) = first.error {
             return Err(Failure::bad_input(error.detail).into());
         }
+        let warnings = first.warnings.clone();
         let prediction = first
             .into_prediction()
             .with_context(|| format!("{path} answered without a prediction"))?;
@@ -384,6 +415,7 @@ impl Inference for Remote {
             model: answer.model,
             version: answer.version,
             prediction,
+            warnings,
         })
     }
 

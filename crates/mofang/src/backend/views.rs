@@ -9,6 +9,9 @@ pub(crate) struct Predicted {
     pub(crate) model: String,
     pub(crate) version: u32,
     pub(crate) prediction: Prediction,
+    /// What whoever asks should know, such as that the end of a text was not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A key to be made.

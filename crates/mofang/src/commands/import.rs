@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use mofang_import::{ImportOptions, ImportRequest, Preset};
-use mofang_types::{AliasName, ErrorCode, ModelName, Task};
+use mofang_import::{ImportFile, ImportOptions, ImportRequest, Preset, files_to_import, is_step};
+use mofang_types::{AliasName, ErrorCode, ModelInput, ModelName, SystemClock, Task, TensorSpec};
 use serde_json::Value;
 
 use crate::backend::Submission;
 use crate::context::Context;
 use crate::data_dir::read_text;
 use crate::exit::{CodedResult as _, Failure, describe};
+use crate::platform::runtime_settings;
 use crate::shape::Shape;
 use crate::text;
 
@@ -22,7 +24,8 @@ const FILE_BYTES_MAX: u64 = 8 << 30;
 /// What to import and what is said of it.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// The file: PyTorch's (.pth, .pt, .th, .bin) or safetensors
+    /// The file: PyTorch's (.pth, .pt, .th, .bin), safetensors or ONNX; or a folder of transformers or
+    /// sentence-transformers, with config.json and tokenizer.json
     file: PathBuf,
     /// The model to publish, made when it does not exist
     #[arg(long)]
@@ -83,15 +86,19 @@ pub(crate) struct ImportArgs {
 pub(crate) fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<()> {
     let failed = || format!("failed to import {}", args.file.display());
     let options = options(args).with_context(failed)?;
-    let bytes = read(&args.file).with_context(failed)?;
-    let file_name = args.file.file_name().unwrap_or(args.file.as_os_str());
-    let file_name = file_name.to_string_lossy().into_owned();
+    let files = read(&args.file).with_context(failed)?;
     if args.dry_run {
+        let clock = Arc::new(SystemClock::new());
+        let runtime = runtime_settings(&context.configuration, clock)?;
+        let files: Vec<ImportFile<'_>> = files
+            .iter()
+            .map(|(name, bytes)| ImportFile { name, bytes })
+            .collect();
         let import = mofang_import::import(&ImportRequest {
-            file_name: &file_name,
-            bytes: &bytes,
+            files: &files,
             options: &options,
             created_unix_ms: 0,
+            placement: &runtime.placement,
         });
         let report = import.coded().with_context(failed)?.report;
         warn(context, &report.warnings);
@@ -100,8 +107,7 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<()> {
             .record(&report, || text::import_report(&report));
     }
     let submission = Submission {
-        file_name,
-        bytes,
+        files,
         options,
         aliases: args.aliases.clone(),
         note: args.note.clone(),
@@ -114,11 +120,18 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<()> {
     context.output.record(&imported, || {
         let version = &imported.version;
         let name = format!("{}@{}", version.model, version.version);
-        let shape = imported.report.image_shape.map(|size| size.to_string());
+        let signature = &imported.report.signature;
+        let example = match &imported.report.input {
+            Some(ModelInput::Tokens { .. }) => "--text \"…\"".to_owned(),
+            Some(ModelInput::Image { .. } | ModelInput::Row { .. }) | None => {
+                let sizes = signature.inputs.first().and_then(TensorSpec::example_shape);
+                let sizes: Vec<String> = sizes.iter().flatten().map(ToString::to_string).collect();
+                format!("--random {}", sizes.join("x"))
+            }
+        };
         format!(
-            "{}imported as {name}; try `mofang predict {name} --random {}`\n",
-            text::import_report(&imported.report),
-            shape.join("x")
+            "{}imported as {name}; try `mofang predict {name} {example}`\n",
+            text::import_report(&imported.report)
         )
     })
 }
@@ -158,20 +171,72 @@ fn options(args: &ImportArgs) -> anyhow::Result<ImportOptions> {
     Ok(options)
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+/// The file, or those of a folder that an import reads.
+fn read(path: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     if path.to_string_lossy().contains("://") {
         return Err(Failure::bad_input("addresses are not opened: download the file first").into());
     }
-    let unreadable = |error: std::io::Error| Failure::bad_input(error.to_string());
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(Failure::bad_input("it is a directory; name the file in it").into());
+    if !fs::metadata(path).map_err(unreadable)?.is_dir() {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let mut bytes_left = FILE_BYTES_MAX;
+        return Ok(vec![(
+            name.to_string_lossy().into_owned(),
+            read_file(path, &mut bytes_left)?,
+        )]);
     }
-    if metadata.len() > FILE_BYTES_MAX {
+    let mut names = names_in(path, "")?;
+    let folders: Vec<String> = names
+        .iter()
+        .filter(|name| is_step(name) && path.join(name).is_dir())
+        .cloned()
+        .collect();
+    for folder in folders {
+        names.extend(names_in(&path.join(&folder), &format!("{folder}/"))?);
+    }
+    names.retain(|name| path.join(name).is_file());
+    names.sort();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let found = files_to_import(&names);
+    if found.is_empty() {
+        return Err(Failure::bad_input(
+            "the folder has no file that an import reads; name the file in it",
+        )
+        .into());
+    }
+    let mut bytes_left = FILE_BYTES_MAX;
+    found
+        .into_iter()
+        .map(|name| {
+            let bytes = read_file(&path.join(name), &mut bytes_left);
+            Ok((name.to_owned(), bytes.with_context(|| name.to_owned())?))
+        })
+        .collect()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
+fn unreadable(error: std::io::Error) -> Failure {
+    Failure::bad_input(error.to_string())
+}
+
+/// A file, when all together are not too large.
+fn read_file(path: &Path, bytes_left: &mut u64) -> anyhow::Result<Vec<u8>> {
+    let length = fs::metadata(path).map_err(unreadable)?.len();
+    let Some(left) = bytes_left.checked_sub(length) else {
         let message = format!("it has more than {FILE_BYTES_MAX} bytes");
         return Err(Failure::new(ErrorCode::PayloadTooLarge, message).into());
-    }
+    };
+    *bytes_left = left;
     Ok(fs::read(path).map_err(unreadable)?)
+}
+
+/// What is in a folder, each with `prefix` before it.
+fn names_in(folder: &Path, prefix: &str) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        names.push(format!("{prefix}{}", name.to_string_lossy()));
+    }
+    Ok(names)
 }
 
 /// A configuration written on the line, or in a file.

@@ -17,6 +17,7 @@ use crate::exit::{Failure, code_of, describe};
 use crate::inputs::{Input, expand};
 use crate::output::Format;
 use crate::shape::Shape;
+use crate::text_lines::texts_of;
 
 /// What to ask about.
 #[derive(Debug, Args)]
@@ -29,6 +30,13 @@ pub(crate) struct PredictArgs {
     /// Ask about a text; may be given several times
     #[arg(long, value_name = "TEXT")]
     text: Vec<String>,
+    /// Ask about every line of the files as a text; of FILE.csv, FILE.tsv and FILE.jsonl about the column
+    /// `--column`
+    #[arg(long, requires = "inputs")]
+    lines: bool,
+    /// The column of the texts, with --lines
+    #[arg(long, value_name = "NAME", default_value = "text", requires = "lines")]
+    column: String,
     /// Ask about a row of a table, as a JSON object of its columns; may be given several times
     #[arg(long, value_name = "JSON")]
     row: Vec<String>,
@@ -67,6 +75,9 @@ enum Form {
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &PredictArgs) -> anyhow::Result<()> {
     let mut inputs = expand(&args.inputs)?;
+    if args.lines {
+        inputs = texts_of(&inputs, &args.column)?;
+    }
     inputs.extend(args.text.iter().cloned().map(Input::Text));
     inputs.extend(args.row.iter().cloned().map(Input::Row));
     inputs.extend(args.random.iter().map(|shape| Input::Random {
@@ -226,6 +237,9 @@ impl<'a> Writer<'a> {
                 );
             }
         }
+        for warning in &predicted.warnings {
+            let _ = writeln!(text, "  warning: {warning}");
+        }
         text.into_bytes()
     }
 
@@ -277,7 +291,7 @@ fn values(prediction: &Prediction) -> Vec<(String, String)> {
             .iter()
             .map(|class| (class.label.clone(), class.probability.to_string()))
             .collect(),
-        Prediction::Embedding(values) => values
+        Prediction::Embedding(values) | Prediction::Values(values) => values
             .iter()
             .enumerate()
             .map(|(index, value)| (index.to_string(), value.to_string()))

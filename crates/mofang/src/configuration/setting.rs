@@ -47,6 +47,7 @@ fn sections() -> Vec<(&'static str, Value)> {
     }
     vec![
         ("connections", defaults::<mofang_http::ServerSettings>()),
+        ("hosts", defaults::<mofang_host::HostLimits>()),
         ("http", defaults::<mofang_http::HttpSettings>()),
         ("serving", defaults::<mofang_serving::ServingSettings>()),
     ]
@@ -98,7 +99,7 @@ mod tests {
             (keys.len(), variables.len()),
             (settings.len(), settings.len())
         );
-        for section in ["connections.", "http.", "serving."] {
+        for section in ["connections.", "hosts.", "http.", "serving."] {
             assert!(
                 keys.iter().any(|key| key.starts_with(section)),
                 "{section} has no settings"

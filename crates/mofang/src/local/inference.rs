@@ -31,7 +31,7 @@ impl Local {
             let package = self
                 .wait(self.platform.registry.load_package(&route))
                 .coded()?;
-            let predictor = Rc::new(Predictor::load(&package).coded()?);
+            let predictor = Rc::new(Predictor::load(&package, &self.platform.runtime).coded()?);
             self.predictors
                 .0
                 .borrow_mut()
@@ -50,11 +50,15 @@ impl Inference for Local {
         top_k: Option<usize>,
     ) -> anyhow::Result<Predicted> {
         let (predictor, model, version) = self.predictor(reference)?;
-        let prediction = predictor.predict(&example, top_k).coded()?;
+        let mut warnings = Vec::new();
+        let prediction = predictor
+            .predict_noting(&example, top_k, &mut warnings)
+            .coded()?;
         Ok(Predicted {
             model,
             version,
             prediction,
+            warnings,
         })
     }
 

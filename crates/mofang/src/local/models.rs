@@ -4,7 +4,7 @@ use std::future::Future;
 
 use anyhow::Context as _;
 use mofang_artifacts::PackageDraft;
-use mofang_import::ImportRequest;
+use mofang_import::{ImportFile, ImportRequest};
 use mofang_registry::{Actor, PublishRequest, RegistryError, VersionDiff};
 use mofang_store::{PAGE_LIMIT_MAX, Page, Paged};
 use mofang_types::{AliasName, ModelName, ModelReference, Selector};
@@ -65,11 +65,16 @@ impl Models for Local {
     }
 
     fn import(&self, model: &ModelName, submission: Submission) -> anyhow::Result<ImportedView> {
+        let files: Vec<ImportFile<'_>> = submission
+            .files
+            .iter()
+            .map(|(name, bytes)| ImportFile { name, bytes })
+            .collect();
         let import = mofang_import::import(&ImportRequest {
-            file_name: &submission.file_name,
-            bytes: &submission.bytes,
+            files: &files,
             options: &submission.options,
             created_unix_ms: self.platform.clock.now_unix_ms(),
+            placement: &self.platform.runtime.placement,
         })
         .coded()?;
         let draft = PackageDraft {

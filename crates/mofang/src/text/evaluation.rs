@@ -33,7 +33,7 @@ pub(crate) fn evaluation(view: &EvaluationView) -> String {
         return text;
     }
 
-    let mut classes = vec![row([["CLASS", "EXAMPLES", "PRECISION", "RECALL", "F1"])];
+    let mut classes = vec![row(["CLASS", "EXAMPLES", "PRECISION", "RECALL", "F1"])];
     for class in &evaluation.classes {
         classes.push(row([
             &class.label,

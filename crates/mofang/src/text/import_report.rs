@@ -1,11 +1,18 @@
 //! What was found in an imported file.
 
 use mofang_import::ImportReport;
+use mofang_types::{Task, TensorSpec};
 
 use super::{aligned, row};
 
 /// Longest configuration that is shown.
 const CONFIGURATION_LENGTH_MAX: usize = 120;
+
+/// The name, type and sizes of a tensor.
+fn tensor(spec: &TensorSpec) -> String {
+    let sizes: Vec<String> = spec.shape.iter().map(ToString::to_string).collect();
+    format!("{} {} [{}]", spec.name, spec.dtype, sizes.join(", "))
+}
 
 /// The format, the network and the shapes.
 pub(crate) fn import_report(report: &ImportReport) -> String {
@@ -34,15 +41,32 @@ pub(crate) fn import_report(report: &ImportReport) -> String {
             format!(" ({text})")
         }
     };
-    let [channels, height, width] = report.image_shape;
+    let tensors = |specs: &[TensorSpec]| {
+        let specs: Vec<String> = specs.iter().map(tensor).collect();
+        specs.join(", ")
+    };
+    let takes = match &report.input {
+        Some(input) => input.to_string(),
+        None => tensors(&report.signature.inputs),
+    };
+    let gives = match report.task {
+        Task::Embedding => format!("an embedding of {} numbers", report.outputs),
+        Task::Tensor => tensors(&report.signature.outputs),
+        Task::AudioClassification
+        | Task::ImageClassification
+        | Task::TabularClassification
+        | Task::TabularRegression
+        | Task::TextClassification => format!("{} classes", report.outputs),
+    };
     aligned(&[
         row(["format", &format!("{}{place}", report.format)]),
         row([
             "architecture",
             &format!("{}{config}", report.architecture.name),
         ]),
-        row(["images", &format!("{channels}×{height}×{width}")]),
-        row(["classes", &report.classes.to_string()]),
+        row(["task", report.task.name()]),
+        row(["takes", &takes]),
+        row(["gives", &gives]),
         row(["parameters", &report.parameters.to_string()]),
         row(["digest", &report.source_digest.to_string()]),
     ])

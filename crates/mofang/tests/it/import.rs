@@ -92,7 +92,7 @@ fn what_cannot_be_imported_is_refused_with_the_way_out() {
     for (arguments, part) in [
         (vec!["empty.pth"], "it is empty"),
         (vec!["missing.pth"], "missing.pth"),
-        (vec!["."], "directory"),
+        (vec!["."], "no file that an import reads"),
         (
             vec!["https://example.org/model.pth"],
             "addresses are not opened",
@@ -171,4 +171,31 @@ fn published_weights_name_what_is_in_a_photograph() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn a_folder_of_a_sentence_encoder_becomes_a_model_that_embeds_texts() {
+    let Some(folder) = reference_data("models/safetensors/all-MiniLM-L6-v2-f16") else {
+        return;
+    };
+    let home = Home::new();
+    let imported = home
+        .run(&[
+            "import",
+            folder.to_str().unwrap(),
+            "--name",
+            "minilm",
+            "--license",
+            "Apache-2.0",
+        ])
+        .expect(0)
+        .stdout;
+    for part in ["bert", "an embedding of 384 numbers", "--text"] {
+        assert!(imported.contains(part), "{imported}");
+    }
+    let text = home
+        .run(&["predict", "minilm", "--text", "This is an example sentence"])
+        .expect(0)
+        .stdout;
+    assert!(text.contains("Embedding of 384 numbers: [0.067"), "{text}");
 }

@@ -5,8 +5,11 @@
 mod commands;
 mod help;
 mod import;
+mod onnx;
 mod predict;
 mod quickstart;
+mod recordings;
 mod server;
 mod support;
+mod texts;
 mod train;

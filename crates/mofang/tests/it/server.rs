@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{Home, Ran};
 
 /// Asks the server of `home`, which is not told of its directory.
-fn ask(home: &Home, url: &str, key: &str, arguments: &[&str]) -> Ran {
+pub(crate) fn ask(home: &Home, url: &str, key: &str, arguments: &[&str]) -> Ran {
     let mut all = arguments.to_vec();
     all.extend(["--server", url, "--api-key", key]);
     home.run(&all)

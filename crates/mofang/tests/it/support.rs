@@ -212,6 +212,26 @@ impl Running {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
+    /// The numbers of the processes that it has started and that live.
+    pub(crate) fn children(&self) -> Vec<i32> {
+        let task = self.child.id();
+        let mut children = Vec::new();
+        for thread in fs::read_dir(format!("/proc/{task}/task")).unwrap() {
+            let path = thread.unwrap().path().join("children");
+            let text = fs::read_to_string(path).unwrap_or_default();
+            children.extend(text.split_whitespace().map(|id| id.parse::<i32>().unwrap()));
+        }
+        children
+    }
+
+    /// Kills one of them.
+    pub(crate) fn kill(&self, child: i32) {
+        assert!(self.children().contains(&child));
+        kill_process(Pid::from_raw(child).unwrap(), Signal::KILL).unwrap();
+        // It is dead once its files are closed.
+        std::thread::sleep(Duration::from_millis(200));
+    }
+
     /// Waits for the end; gives the status and what it said on stderr after the sign.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();

@@ -8,7 +8,7 @@ use mofang_types::{DType, TensorSpec};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::metadata::{PLATFORM, manifest, size};
+use super::metadata::{manifest, platform, size};
 use crate::extract::ApiPath;
 use crate::protocols::reference;
 use crate::{ApiError, AppState};
@@ -89,7 +89,7 @@ pub(super) async fn config(
     let describe = |specs: &[TensorSpec]| specs.iter().map(TensorConfig::of).collect();
     Ok(ModelConfig {
         name,
-        platform: PLATFORM,
+        platform: platform(&manifest),
         backend: "mofang",
         max_batch_size: state.settings.inputs_max,
         input: describe(&manifest.signature.inputs),

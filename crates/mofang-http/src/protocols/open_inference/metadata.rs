@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use mofang_registry::ModelCard;
-use mofang_types::{Dimension, ErrorCode, ModelName, ModelReference, PackageManifest, TensorSpec};
+use mofang_types::{
+    Dimension, ErrorCode, ModelName, ModelReference, ONNX_FILE, PackageManifest, TensorSpec,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,8 +17,14 @@ use crate::extract::ApiPath;
 use crate::protocols::reference;
 use crate::{ApiError, AppState};
 
-/// The form in which models are kept, as the protocol writes it: project and format.
-pub(super) const PLATFORM: &str = "mofang_safetensors";
+/// The form in which a model is kept, as the protocol writes it: project and format.
+pub(super) fn platform(manifest: &PackageManifest) -> &'static str {
+    if manifest.file(ONNX_FILE).is_some() {
+        "mofang_onnx"
+    } else {
+        "mofang_safetensors"
+    }
+}
 
 /// The server.
 #[derive(Debug, Serialize, ToSchema)]
@@ -107,7 +115,7 @@ pub(super) async fn model_metadata(
     Ok(ModelMetadata {
         name,
         versions: versions(state, &reference.model).await?,
-        platform: PLATFORM,
+        platform: platform(&manifest),
         inputs: describe(&manifest.signature.inputs),
         outputs: describe(&manifest.signature.outputs),
     })

@@ -1,10 +1,10 @@
-//! One value of a scoring request: a number, a tensor in nested lists, or an image in base64.
+//! One value of a scoring request: a number, a tensor in nested lists, a text, or a file in base64.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mofang_data::RawExample;
+use mofang_data::{Domain, RawExample};
 use mofang_types::Tensor;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -21,23 +21,35 @@ pub(super) enum Cell {
     Number(f64),
     /// Lists of numbers.
     Tensor(Nested),
-    /// A file in base64, as pandas and TensorFlow Serving write bytes.
+    /// A text; for a model of anything but texts a file in base64, as pandas writes bytes.
+    Text(String),
+    /// A file in base64, as TensorFlow Serving writes bytes.
     Bytes(String),
     /// True or false, which only a row of a table may have.
     Truth(bool),
 }
 
+/// What the model of a request takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken<'a> {
+    /// The name of its input.
+    pub(super) name: &'a str,
+    /// The shape of an example, where it is fixed.
+    pub(super) example_shape: Option<&'a [usize]>,
+    /// What its transforms take: of texts a string is one.
+    pub(super) domain: Domain,
+}
+
 impl Cell {
-    /// The cell as one example of a model whose inputs have `example_shape`.
-    pub(super) fn into_example(
-        self,
-        example_shape: Option<&[usize]>,
-    ) -> Result<RawExample, ApiError> {
+    /// The cell as one example of a model.
+    pub(super) fn into_example(self, taken: Taken<'_>) -> Result<RawExample, ApiError> {
+        let example_shape = taken.example_shape;
         match self {
-            Self::Bytes(text) => {
+            Self::Text(text) if taken.domain == Domain::Text => Ok(RawExample::Text(text)),
+            Self::Bytes(text) | Self::Text(text) => {
                 let bytes = STANDARD
                     .decode(text.trim())
-                    .map_err(|_| ApiError::invalid("a text is not the base64 of an image file"))?;
+                    .map_err(|_| ApiError::invalid("a text is not the base64 of a file"))?;
                 Ok(RawExample::Encoded(bytes))
             }
             Self::Tensor(nested) => tensor(nested.shape, nested.values, example_shape),
@@ -53,7 +65,7 @@ impl Cell {
         match self {
             Self::Missing => Ok(mofang_data::Cell::Missing),
             Self::Number(number) => Ok(mofang_data::Cell::Number(number)),
-            Self::Bytes(text) => Ok(mofang_data::Cell::Text(text)),
+            Self::Bytes(text) | Self::Text(text) => Ok(mofang_data::Cell::Text(text)),
             Self::Truth(value) => Ok(mofang_data::Cell::Text(value.to_string())),
             Self::Tensor(_) => Err(ApiError::invalid(format!(
                 "the column \"{column}\" is a list; a cell is a number, a text, true, false or null"
@@ -97,7 +109,7 @@ impl<'de> Visitor<'de> for CellVisitor {
     type Value = Cell;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, lists of numbers, or an image in base64")
+        f.write_str("a number, lists of numbers, a text, or an image in base64")
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Cell, E> {
@@ -123,11 +135,11 @@ impl<'de> Visitor<'de> for CellVisitor {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Cell, E> {
-        Ok(Cell::Bytes(text.to_owned()))
+        Ok(Cell::Text(text.to_owned()))
     }
 
     fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Cell, E> {
-        Ok(Cell::Bytes(text))
+        Ok(Cell::Text(text))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Cell, A::Error> {
@@ -162,7 +174,7 @@ mod tests {
         let cell = |text: &str| serde_json::from_str::<Cell>(text).unwrap();
         assert_eq!(cell("2"), Cell::Number(2.0));
         assert_eq!(cell("-0.5"), Cell::Number(-0.5));
-        assert_eq!(cell("\"aGk=\""), Cell::Bytes("aGk=".to_owned()));
+        assert_eq!(cell("\"aGk=\""), Cell::Text("aGk=".to_owned()));
         assert_eq!(cell("{\"b64\": \"aGk=\"}"), Cell::Bytes("aGk=".to_owned()));
         let Cell::Tensor(nested) = cell("[[1, 2], [3, 4]]") else {
             panic!("lists are a tensor")
@@ -170,7 +182,6 @@ mod tests {
         assert_eq!(nested.shape, [2, 2]);
         for (text, expected) in [("null", Cell::Missing), ("true", Cell::Truth(true))] {
             assert_eq!(cell(text), expected);
-            assert!(cell(text).into_example(None).is_err(), "{text}");
             assert!(cell(text).into_table_cell("a").is_ok(), "{text}");
         }
         assert!(cell("[1]").into_table_cell("a").is_err());
@@ -197,7 +208,14 @@ mod tests {
         assert_eq!(shape_of(vec![4], 4), [1, 2, 2]);
         assert_eq!(shape_of(vec![3], 3), [3]);
         assert_eq!(shape_of(vec![2, 2], 4), [2, 2]);
-        let broken = Cell::Bytes("%%%".to_owned()).into_example(None);
+        let taken = |domain| Taken {
+            name: "input",
+            example_shape: None,
+            domain,
+        };
+        let broken = Cell::Text("%%%".to_owned()).into_example(taken(Domain::Image));
         assert!(broken.unwrap_err().detail.contains("base64"));
+        let text = Cell::Text("%%%".to_owned()).into_example(taken(Domain::Text));
+        assert_eq!(text.unwrap(), RawExample::Text("%%%".to_owned()));
     }
 }

@@ -12,7 +12,8 @@ use mofang_types::{ModelReference, Prediction, TensorSpec};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::request::{Asked, Scoring};
+use super::cell::Taken;
+use super::request::{Asked, Scoring, TextScoring};
 use crate::auth::Caller;
 use crate::call::ModelCall;
 use crate::extract::{ApiQuery, media_type, parse_json};
@@ -71,8 +72,8 @@ struct ScoredClass {
         ("X-Request-Timeout-Ms" = Option<u64>, Header, description = "how long the answer may take, from the arrival of the request; waiting counts"),
     ),
     request_body(
-        description = "one of MLflow's forms as JSON, rows as CSV with a line of names, or an image",
-        content((Scoring = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "application/x-image")),
+        description = "one of MLflow's forms as JSON, rows as CSV with a line of names, a text, an image, or a recording",
+        content((Scoring = "application/json"), (String = "text/csv"), (String = "text/plain"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "application/x-image"), (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/flac"), (Vec<u8> = "audio/mpeg")),
     ),
     responses((status = 200, description = "a prediction for each example", body = Predictions)),
 )]
@@ -94,8 +95,18 @@ pub(crate) async fn invocations(
             let input = predictor.manifest().signature.inputs.first();
             let name = input.map_or("", |input| input.name.as_str());
             let shape = input.and_then(TensorSpec::example_shape);
-            let takes_rows = predictor.pipeline().domain() == Domain::Table;
-            parse_json::<Scoring>(&body)?.into_asked(name, shape.as_deref(), takes_rows)?
+            let taken = Taken {
+                name,
+                example_shape: shape.as_deref(),
+                domain: predictor.pipeline().domain(),
+            };
+            // Lists of numbers are read in one pass, which a list of texts is not.
+            let texts = (taken.domain == Domain::Text)
+                .then(|| serde_json::from_slice::<TextScoring>(&body).ok());
+            match texts.flatten().and_then(|texts| texts.into_asked(name)) {
+                Some(asked) => asked,
+                None => parse_json::<Scoring>(&body)?.into_asked(taken)?,
+            }
         }
         Some("text/csv") => Asked {
             examples: read_rows(RowFormat::Csv, &body)?
@@ -104,14 +115,18 @@ pub(crate) async fn invocations(
                 .collect::<Result<_, ApiError>>()?,
             top_k: None,
         },
-        Some("image/png" | "image/jpeg" | "image/bmp" | "application/x-image") => Asked {
+        Some(
+            "image/png" | "image/jpeg" | "image/bmp" | "application/x-image" | "audio/wav"
+            | "audio/flac" | "audio/mpeg" | "text/plain",
+        ) => Asked {
             examples: vec![RawExample::Encoded(body.to_vec())],
             top_k: None,
         },
         _ => {
             return Err(ApiError::new(
                 mofang_types::ErrorCode::UnsupportedMediaType,
-                "the body has to be application/json, text/csv, image/png, image/jpeg, image/bmp or application/x-image",
+                "the body has to be application/json, text/csv, text/plain, image/png, image/jpeg, image/bmp, \
+                 application/x-image, audio/wav, audio/flac or audio/mpeg",
             ));
         }
     };
@@ -164,7 +179,9 @@ fn model(
 fn scored(outcome: PredictOutcome, with_classes: bool) -> Scored {
     let classes = match outcome.prediction {
         Prediction::Classes(classes) => classes,
-        Prediction::Embedding(values) => return Scored::Embedding(values),
+        Prediction::Embedding(values) | Prediction::Values(values) => {
+            return Scored::Embedding(values);
+        }
         Prediction::Numbers(numbers) => {
             let first = numbers.first();
             return Scored::Number(first.map_or(f64::NAN, |number| number.value));

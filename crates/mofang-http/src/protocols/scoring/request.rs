@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mofang_data::{RawExample, Row};
+use mofang_data::{Domain, RawExample, Row};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::cell::{Cell, narrow, tensor};
+use super::cell::{Cell, Taken, narrow, tensor};
 use crate::ApiError;
 use crate::nested::Nested;
 
@@ -17,26 +17,58 @@ use crate::nested::Nested;
 #[schema(as = ScoringRequest)]
 pub(crate) struct Scoring {
     /// A table by rows: `columns` and `data`. Of a model of tables, the columns that it has learned from;
-    /// of any other either one column of images (base64) or of tensors, or one column for each value of
-    /// the model's input.
+    /// of any other either one column of texts, of images (base64) or of tensors, or one column for each
+    /// value of the model's input.
     #[serde(default)]
     dataframe_split: Option<Table>,
     /// A table as a list of objects: of a model of tables, the columns that it has learned from; of any
-    /// other one column each, an image (base64) or a tensor.
+    /// other one column each, a text, an image (base64) or a tensor.
     #[serde(default)]
     #[schema(value_type = Option<Vec<Object>>)]
     dataframe_records: Option<Vec<BTreeMap<String, Cell>>>,
-    /// A list of examples: tensors in nested lists, or images in base64.
+    /// A list of examples: texts, tensors in nested lists, or images in base64.
     #[serde(default)]
     #[schema(value_type = Option<Vec<Object>>)]
     instances: Option<Vec<Instance>>,
-    /// A batch in nested lists, alone or under the name of the model's input.
+    /// A batch in nested lists, or a list of texts, alone or under the name of the model's input.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     inputs: Option<Batch>,
     /// How to predict.
     #[serde(default)]
     params: Option<Params>,
+}
+
+/// The form `inputs` with texts in place of numbers, for a model of texts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TextScoring {
+    inputs: TextBatch,
+    #[serde(default)]
+    params: Option<Params>,
+}
+
+/// Texts, alone or under the name of the model's input.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum TextBatch {
+    Alone(Vec<String>),
+    Named(BTreeMap<String, Vec<String>>),
+}
+
+impl TextScoring {
+    /// The texts of the request, when their one name is `input` or there is none.
+    pub(super) fn into_asked(self, input: &str) -> Option<Asked> {
+        let texts = match self.inputs {
+            TextBatch::Alone(texts) => texts,
+            TextBatch::Named(mut by_name) if by_name.len() == 1 => by_name.remove(input)?,
+            TextBatch::Named(_) => return None,
+        };
+        Some(Asked {
+            examples: texts.into_iter().map(RawExample::Text).collect(),
+            top_k: self.params.and_then(|params| params.top_k),
+        })
+    }
 }
 
 /// A table by rows, as `DataFrame.to_dict(orient="split")` writes it.
@@ -113,17 +145,13 @@ pub(super) struct Asked {
 }
 
 impl Scoring {
-    /// The examples of the request for a model with the input `input`; of one that `takes_rows` of a
-    /// table a data frame's columns are those of the table.
+    /// The examples of the request for a model that takes `taken`; for one of tables a data frame's
+    /// columns are those of the table.
     ///
     /// # Errors
     /// When there is not exactly one form, or its values are no examples; the message names the row.
-    pub(super) fn into_asked(
-        self,
-        input: &str,
-        example_shape: Option<&[usize]>,
-        takes_rows: bool,
-    ) -> Result<Asked, ApiError> {
+    pub(super) fn into_asked(self, taken: Taken<'_>) -> Result<Asked, ApiError> {
+        let takes_rows = taken.domain == Domain::Table;
         let top_k = self.params.and_then(|params| params.top_k);
         let examples = match (
             self.dataframe_split,
@@ -134,7 +162,7 @@ impl Scoring {
             (Some(table), None, None, None) if takes_rows && table.columns.is_some() => {
                 table.into_rows()
             }
-            (Some(table), None, None, None) => table.into_examples(input, example_shape),
+            (Some(table), None, None, None) => table.into_examples(taken),
             (None, Some(records), None, None) if takes_rows => records
                 .into_iter()
                 .enumerate()
@@ -146,16 +174,16 @@ impl Scoring {
                 .map(|(row, record)| {
                     in_row(
                         row,
-                        named(record, input).and_then(|cell| cell.into_example(example_shape)),
+                        named(record, taken.name).and_then(|cell| cell.into_example(taken)),
                     )
                 })
                 .collect(),
             (None, None, Some(instances), None) => instances
                 .into_iter()
                 .enumerate()
-                .map(|(row, Instance(cell))| in_row(row, cell.into_example(example_shape)))
+                .map(|(row, Instance(cell))| in_row(row, cell.into_example(taken)))
                 .collect(),
-            (None, None, None, Some(batch)) => batch.into_examples(input, example_shape),
+            (None, None, None, Some(batch)) => batch.into_examples(taken),
             _ => Err(ApiError::invalid(
                 "the body has to have exactly one of dataframe_split, dataframe_records, instances and inputs",
             )),
@@ -215,11 +243,7 @@ impl Table {
             .collect()
     }
 
-    fn into_examples(
-        self,
-        input: &str,
-        example_shape: Option<&[usize]>,
-    ) -> Result<Vec<RawExample>, ApiError> {
+    fn into_examples(self, taken: Taken<'_>) -> Result<Vec<RawExample>, ApiError> {
         let columns = self.columns.map(|columns| columns.len());
         self.data
             .into_iter()
@@ -233,11 +257,12 @@ impl Table {
                     )));
                 }
                 let example = match cells.pop() {
-                    Some(cell) if cells.is_empty() => cell.into_example(example_shape),
+                    Some(cell) if cells.is_empty() => cell.into_example(taken),
                     Some(last) => {
                         cells.push(last);
-                        features(cells, input)
-                            .and_then(|values| tensor(vec![values.len()], values, example_shape))
+                        features(cells, taken.name).and_then(|values| {
+                            tensor(vec![values.len()], values, taken.example_shape)
+                        })
                     }
                     None => Err(ApiError::invalid("it has no values")),
                 };
@@ -253,7 +278,11 @@ fn features(cells: Vec<Cell>, input: &str) -> Result<Vec<f32>, ApiError> {
         .into_iter()
         .map(|cell| match cell {
             Cell::Number(value) => Ok(narrow(value)),
-            Cell::Tensor(_) | Cell::Bytes(_) | Cell::Missing | Cell::Truth(_) => Err(ApiError::invalid(format!(
+            Cell::Tensor(_)
+            | Cell::Text(_)
+            | Cell::Bytes(_)
+            | Cell::Missing
+            | Cell::Truth(_) => Err(ApiError::invalid(format!(
                 "several columns have to be numbers; send a tensor or an image in one column \"{input}\""
             ))),
         })
@@ -261,11 +290,12 @@ fn features(cells: Vec<Cell>, input: &str) -> Result<Vec<f32>, ApiError> {
 }
 
 impl Batch {
-    fn into_examples(
-        self,
-        input: &str,
-        example_shape: Option<&[usize]>,
-    ) -> Result<Vec<RawExample>, ApiError> {
+    fn into_examples(self, taken: Taken<'_>) -> Result<Vec<RawExample>, ApiError> {
+        let Taken {
+            name: input,
+            example_shape,
+            ..
+        } = taken;
         let nested = match self {
             Self::Alone(nested) => nested,
             Self::Named(mut by_name) => {

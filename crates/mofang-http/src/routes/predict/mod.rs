@@ -41,8 +41,8 @@ pub(crate) struct PredictQuery {
         ("X-Request-Timeout-Ms" = Option<u64>, Header, description = "how long the answer may take, from the arrival of the request; waiting counts"),
     ),
     request_body(
-        description = "texts, rows or tensors as JSON; rows as CSV with a line of names, or as JSON lines; a text, an image, a form with files, or one raw tensor of little-endian f32",
-        content((PredictBody = "application/json"), (String = "text/csv"), (String = "application/jsonl"), (String = "text/plain"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "multipart/form-data"), (Vec<u8> = "application/octet-stream")),
+        description = "texts, rows or tensors as JSON; rows as CSV with a line of names, or as JSON lines; a text, an image, a recording, a form with files, or one raw tensor of little-endian f32",
+        content((PredictBody = "application/json"), (String = "text/csv"), (String = "application/jsonl"), (String = "text/plain"), (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"), (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/flac"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "multipart/form-data"), (Vec<u8> = "application/octet-stream")),
     ),
     responses((status = 200, description = "a prediction for each input", body = PredictView)),
 )]

@@ -20,7 +20,7 @@ pub struct PredictView {
     pub predictions: Vec<PredictionView>,
 }
 
-/// The answer to one input: classes, numbers or an embedding, as the model's task is; or an error.
+/// The answer to one input: classes, numbers, an embedding or values, as the model's task is; or an error.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct PredictionView {
     /// The most probable classes, most probable first.
@@ -32,6 +32,13 @@ pub struct PredictionView {
     /// The vector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedding: Option<Vec<f32>>,
+    /// The model's outputs as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<f32>>,
+    /// What whoever asks should know, such as that the end of a text was not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["the text has 300 tokens; only the first 128 were read"]))]
+    pub warnings: Vec<String>,
     /// Where the time went; absent when the input failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<TimingView>,
@@ -111,6 +118,7 @@ impl PredictView {
 impl From<PredictOutcome> for PredictionView {
     fn from(outcome: PredictOutcome) -> Self {
         let mut view = Self {
+            warnings: outcome.warnings,
             timing: Some(TimingView {
                 queue_ms: outcome.queue_ms,
                 infer_ms: outcome.infer_ms,
@@ -127,6 +135,7 @@ impl From<PredictOutcome> for PredictionView {
                 view.classes = Some(classes.collect());
             }
             Prediction::Embedding(values) => view.embedding = Some(values),
+            Prediction::Values(values) => view.values = Some(values),
             Prediction::Numbers(numbers) => {
                 let numbers = numbers.into_iter().map(|number| NumberView {
                     name: number.name,
@@ -160,5 +169,6 @@ impl PredictionView {
         classes
             .or(numbers)
             .or(self.embedding.map(Prediction::Embedding))
+            .or(self.values.map(Prediction::Values))
     }
 }

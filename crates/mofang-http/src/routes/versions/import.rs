@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use mofang_artifacts::PackageDraft;
-use mofang_import::{ImportOptions, ImportReport, ImportRequest};
+use mofang_import::{ImportFile, ImportOptions, ImportReport, ImportRequest, is_step};
 use mofang_registry::PublishRequest;
 use mofang_types::{AliasName, ErrorCode, ModelName};
 use serde::{Deserialize, Serialize};
@@ -24,16 +24,21 @@ use crate::{ApiError, AppState};
 /// Longest name of a file that is kept.
 const FILE_NAME_LENGTH_MAX: usize = 120;
 
-/// A file with what is said of it.
+/// Most files of a model.
+const FILES_MAX: usize = 32;
+
+/// Files with what is said of them.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the fields of the form, for the document")]
 pub(crate) struct ImportForm {
-    /// The file: PyTorch's (.pth, .pt, .th, .bin) or safetensors.
+    /// The file: PyTorch's (.pth, .pt, .th, .bin), safetensors or ONNX. A model of transformers or
+    /// sentence-transformers has several, each a field of this name: `config.json`, `tokenizer.json`,
+    /// `model.safetensors`, and `modules.json` with `1_Pooling/config.json`.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// What the file does not tell, as JSON: `architecture`, `architecture_config`, `image_shape`,
-    /// `classes`, `preset` (`imagenet`, `inception` or `plain`), `mean`, `std`, `labels`, `license`,
-    /// `source`, `description`.
+    /// `classes`, `task` (`tensor` serves an ONNX model as it is), `preset` (`imagenet`, `inception` or
+    /// `plain`), `mean`, `std`, `labels`, `license`, `source`, `description`.
     #[schema(example = "{\"preset\": \"imagenet\", \"license\": \"BSD-3-Clause\"}")]
     options: Option<String>,
     /// The aliases that shall name the version, with commas between.
@@ -89,19 +94,23 @@ pub(crate) async fn import_version(
     let body = read_body(&headers, body, limit, settings.body_timeout()).await?;
     let submission = Submission::read(&headers, body).await?;
     let created_unix_ms = state.clock.now_unix_ms();
+    let placement = state.runtime.placement.clone();
     let Submission {
-        file_name,
-        file,
+        files,
         options,
         aliases,
         note,
     } = submission;
     let import = tokio::task::spawn_blocking(move || {
+        let files: Vec<ImportFile<'_>> = files
+            .iter()
+            .map(|(name, bytes)| ImportFile { name, bytes })
+            .collect();
         let import = mofang_import::import(&ImportRequest {
-            file_name: &file_name,
-            bytes: &file,
+            files: &files,
             options: &options,
             created_unix_ms,
+            placement: &placement,
         });
         (permit, import)
     });
@@ -124,8 +133,7 @@ pub(crate) async fn import_version(
 
 /// The parts of the form.
 struct Submission {
-    file_name: String,
-    file: Bytes,
+    files: Vec<(String, Bytes)>,
     options: ImportOptions,
     aliases: Vec<AliasName>,
     note: String,
@@ -134,17 +142,24 @@ struct Submission {
 impl Submission {
     async fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, ApiError> {
         let mut form = form(headers, body).await?;
-        let mut file = None;
+        let mut files: Vec<(String, Bytes)> = Vec::new();
         let mut options = ImportOptions::default();
         let mut aliases = Vec::new();
         let mut note = String::new();
         while let Some(field) = form.next_field().await.map_err(refused_form)? {
             match field.name() {
-                Some("file") if file.is_none() => {
-                    let name = base_name(field.file_name().unwrap_or_default());
-                    file = Some((name, field.bytes().await.map_err(refused_form)?));
+                Some("file") if files.len() == FILES_MAX => {
+                    let message = format!("the form has more than {FILES_MAX} files");
+                    return Err(ApiError::invalid(message));
                 }
-                Some("file") => return Err(ApiError::invalid("the form has more than one file")),
+                Some("file") => {
+                    let name = path_in_folder(field.file_name().unwrap_or_default());
+                    if files.iter().any(|(other, _)| *other == name) {
+                        let message = format!("the form has more than one file \"{name}\"");
+                        return Err(ApiError::invalid(message));
+                    }
+                    files.push((name, field.bytes().await.map_err(refused_form)?));
+                }
                 Some("options") => {
                     options = parse_json(&field.bytes().await.map_err(refused_form)?)?;
                 }
@@ -166,16 +181,26 @@ impl Submission {
                 }
             }
         }
-        let Some((file_name, file)) = file else {
+        if files.is_empty() {
             return Err(ApiError::invalid("the form has no field file with a file"));
-        };
+        }
         Ok(Self {
-            file_name,
-            file,
+            files,
             options,
             aliases,
             note,
         })
+    }
+}
+
+/// The name without folders but that of a step of sentence-transformers (`1_Pooling/config.json`).
+fn path_in_folder(name: &str) -> String {
+    let folder = name.rsplit(['/', '\\']).nth(1).unwrap_or_default();
+    let base = base_name(name);
+    if is_step(folder) && folder.len() <= FILE_NAME_LENGTH_MAX {
+        format!("{folder}/{base}")
+    } else {
+        base
     }
 }
 
@@ -205,6 +230,11 @@ mod tests {
         assert_eq!(base_name("../../etc/model.pth"), "model.pth");
         assert_eq!(base_name("C:\\models\\m\u{1B}[2J.pth"), "m[2J.pth");
         assert_eq!(base_name("a/"), "file");
+        assert_eq!(
+            path_in_folder("../1_Pooling/config.json"),
+            "1_Pooling/config.json"
+        );
+        assert_eq!(path_in_folder("onnx/model.pth"), "model.pth");
         assert_eq!(base_name(&"x".repeat(1000)).len(), FILE_NAME_LENGTH_MAX);
     }
 }

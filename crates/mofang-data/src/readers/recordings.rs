@@ -1,0 +1,224 @@
+//! Sound files in a folder or a tar: `split/class/file` or `class/file`, or what the names of the files say.
+//!
+//! Files of other kinds, such as a README, are passed over.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::archive::{for_each_file, read_whole};
+use super::image_folder::{read_file, relative, walk};
+use super::recording_names::RecordingNames;
+use super::{RawSplits, class_of, parts_of_path};
+use crate::{DataError, Example, RawExample, SplitName, Target};
+
+/// The endings of sound files.
+const EXTENSIONS: [&str; 3] = ["flac", "mp3", "wav"];
+
+/// The recordings of a dataset, and the labels of their classes: those that were given, or those that
+/// were found, sorted.
+#[derive(Debug)]
+pub struct ReadRecordings {
+    /// The examples.
+    pub splits: RawSplits,
+    /// The labels, by index.
+    pub labels: Vec<String>,
+}
+
+/// What is known of a recording before its labels are counted.
+struct Recording {
+    id: String,
+    split: SplitName,
+    label: String,
+    bytes: Vec<u8>,
+}
+
+/// Reads every sound file below `folder`. Symbolic links are not followed.
+///
+/// # Errors
+/// When the folder cannot be read, or a sound file has a name or stands at a path that says no class.
+pub fn read_audio_folder(
+    folder: &Path,
+    names: Option<&RecordingNames>,
+    labels: &[String],
+) -> Result<ReadRecordings, DataError> {
+    let mut paths = Vec::new();
+    walk(folder, &mut paths)?;
+    paths.sort();
+    let mut recordings = Vec::new();
+    for path in paths {
+        let id = relative(folder, &path);
+        if is_sound(&id) {
+            let bytes = read_file(&path, &id)?;
+            recordings.push(Recording::new(id, bytes, names)?);
+        }
+    }
+    collect(&folder.to_string_lossy(), recordings, labels)
+}
+
+/// Reads every sound file of an archive; links and special files are refused.
+///
+/// # Errors
+/// When the archive is malformed, holds a link or is beyond the limits, or a sound file has a name or
+/// stands at a path that says no class.
+pub fn read_audio_tar(
+    file: &str,
+    bytes: &[u8],
+    names: Option<&RecordingNames>,
+    labels: &[String],
+) -> Result<ReadRecordings, DataError> {
+    let mut recordings = Vec::new();
+    for_each_file(file, bytes, |path, content| {
+        if is_sound(path) {
+            let bytes = read_whole(file, path, content)?;
+            recordings.push(Recording::new(path.to_owned(), bytes, names)?);
+        }
+        Ok(())
+    })?;
+    collect(file, recordings, labels)
+}
+
+fn is_sound(path: &str) -> bool {
+    let path = Path::new(path);
+    let is_hidden = path
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    !is_hidden && extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+}
+
+impl Recording {
+    fn new(id: String, bytes: Vec<u8>, names: Option<&RecordingNames>) -> Result<Self, DataError> {
+        let (split, label) = match names {
+            Some(names) => names.read(&id)?,
+            None => {
+                let (split, class) = parts_of_path(&id)?;
+                (split, class.to_owned())
+            }
+        };
+        Ok(Self {
+            id,
+            split,
+            label,
+            bytes,
+        })
+    }
+}
+
+fn collect(
+    source: &str,
+    recordings: Vec<Recording>,
+    labels: &[String],
+) -> Result<ReadRecordings, DataError> {
+    if recordings.is_empty() {
+        return Err(DataError::malformed(
+            source,
+            "it has no sound file; their names end in .wav, .flac or .mp3",
+        ));
+    }
+    let labels = if labels.is_empty() {
+        let found: BTreeSet<&str> = recordings
+            .iter()
+            .map(|recording| recording.label.as_str())
+            .collect();
+        found.into_iter().map(str::to_owned).collect()
+    } else {
+        labels.to_vec()
+    };
+    let mut splits = RawSplits::new();
+    for recording in recordings {
+        splits.entry(recording.split).or_default().push(Example {
+            target: Target::Class(class_of(&labels, &recording.label)),
+            id: recording.id,
+            input: RawExample::Encoded(recording.bytes),
+        });
+    }
+    Ok(ReadRecordings { splits, labels })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (path, content) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            archive
+                .append_data(&mut header, path, content.as_bytes())
+                .unwrap();
+        }
+        archive.into_inner().unwrap()
+    }
+
+    fn targets(read: &ReadRecordings, split: SplitName) -> Vec<(String, Option<usize>)> {
+        read.splits[&split]
+            .iter()
+            .map(|example| (example.id.clone(), example.target.class()))
+            .collect()
+    }
+
+    #[test]
+    fn names_say_the_class_and_the_split() {
+        let names = RecordingNames {
+            pattern: "{label}_{group}_{index}".to_owned(),
+            test_indices: Some([0, 4]),
+            test_groups: vec!["theo".to_owned()],
+        };
+        let bytes = archive(&[
+            ("README.md", "r"),
+            ("recordings/7_ann_5.wav", "a"),
+            ("recordings/7_ann_4.wav", "b"),
+            ("recordings/3_theo_17.WAV", "c"),
+            ("recordings/._7_ann_5.wav", "d"),
+        ]);
+        let read = read_audio_tar("t", &bytes, Some(&names), &[]).unwrap();
+        assert_eq!(read.labels, ["3", "7"]);
+        assert_eq!(
+            targets(&read, SplitName::Train),
+            [("recordings/7_ann_5.wav".to_owned(), Some(1))]
+        );
+        assert_eq!(targets(&read, SplitName::Test).len(), 2);
+        let labels = ["7".to_owned()];
+        let read = read_audio_tar("t", &bytes, Some(&names), &labels).unwrap();
+        // The label that is not in the list gets an index outside it.
+        assert_eq!(targets(&read, SplitName::Test)[1].1, Some(1));
+        let bytes = archive(&[("seven.wav", "a")]);
+        let message = read_audio_tar("t", &bytes, Some(&names), &[])
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("seven.wav"), "{message}");
+    }
+
+    #[test]
+    fn folders_say_the_class_and_the_split() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["train/yes/1.wav", "train/no/2.flac", "test/yes/3.mp3"] {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        fs::write(folder.path().join("notes.txt"), "x").unwrap();
+        let read = read_audio_folder(folder.path(), None, &[]).unwrap();
+        assert_eq!(read.labels, ["no", "yes"]);
+        assert_eq!(targets(&read, SplitName::Train).len(), 2);
+        assert_eq!(
+            targets(&read, SplitName::Test),
+            [("test/yes/3.mp3".to_owned(), Some(1))]
+        );
+    }
+
+    #[test]
+    fn a_source_without_sound_is_refused() {
+        let bytes = archive(&[("README.md", "r")]);
+        let message = read_audio_tar("t", &bytes, None, &[])
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("no sound file"), "{message}");
+    }
+}

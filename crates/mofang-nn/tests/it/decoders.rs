@@ -1,0 +1,196 @@
+//! Language models: texts that go on token by token.
+
+use std::collections::BTreeMap;
+
+use mofang_nn::{Input, Network, NetworkSpec, StateDict, Strictness, cpu_device, tensor_from_burn};
+use mofang_types::testing::{assert_close, reference_data};
+use mofang_types::{ArchitectureSpec, Coded as _, ErrorCode, ModelInput, Tensor};
+use serde_json::{Value, json};
+
+fn spec(name: &str, config: Value, vocabulary_size: usize, length_max: usize) -> NetworkSpec {
+    NetworkSpec {
+        architecture: ArchitectureSpec {
+            name: name.to_owned(),
+            config,
+        },
+        input: ModelInput::Tokens {
+            vocabulary_size,
+            length_max,
+            padding_id: 0,
+        },
+        outputs: vocabulary_size,
+    }
+}
+
+fn networks() -> Vec<Network> {
+    let llama = json!({
+        "hidden_size": 16, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "num_hidden_layers": 3, "intermediate_size": 20, "max_position_embeddings": 9,
+    });
+    let gpt2 = json!({"n_embd": 16, "n_head": 4, "n_layer": 3, "n_positions": 9});
+    [("gpt2", gpt2), ("llama", llama)]
+        .map(|(name, config)| Network::new(&spec(name, config, 30, 9), 7, &cpu_device()).unwrap())
+        .into()
+}
+
+#[test]
+fn a_text_that_goes_on_has_the_logits_of_the_whole() {
+    let small: [u8; 9] = [3, 7, 7, 1, 29, 4, 11, 2, 5];
+    let ids = small.map(u32::from);
+    for network in networks() {
+        let batch = Tensor::new(vec![1, 9], small.map(f32::from).to_vec()).unwrap();
+        let input = network.input(batch, &cpu_device()).unwrap();
+        let steps = tensor_from_burn(network.forward_steps(&input).unwrap()).unwrap();
+        assert_eq!(steps.shape(), [9, 30]);
+        let after = |count: usize| &steps.data()[(count - 1) * 30..count * 30];
+        // A few tokens at first, then one by one, then the rest.
+        let mut text = network.continuation().unwrap();
+        for (from, to) in [(0, 4), (4, 5), (5, 6), (6, 9)] {
+            let logits = text.read(&ids[from..to]).unwrap();
+            assert_close(&logits, after(to), 1e-4);
+        }
+        assert_eq!(text.length(), 9);
+        let last = tensor_from_burn(network.forward(input)).unwrap();
+        assert_close(last.data(), after(9), 1e-5);
+    }
+}
+
+#[test]
+fn what_a_text_cannot_go_on_with_is_refused_and_leaves_it_as_it_is() {
+    for network in networks() {
+        let mut text = network.continuation().unwrap();
+        let before = text.clone().read(&[5]).unwrap();
+        for (ids, part) in [
+            (&[][..], "0 tokens"),
+            (&[1; 10], "10 tokens"),
+            (&[1, 30], "30 is not the id"),
+        ] {
+            let error = text.read(ids).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidInput);
+            assert!(error.to_string().contains(part), "{error}");
+        }
+        assert_eq!(text.read(&[5]).unwrap(), before);
+    }
+    let image = NetworkSpec {
+        input: ModelInput::image([1, 28, 28]),
+        ..spec("lenet", json!({}), 10, 9)
+    };
+    let network = Network::new(&image, 1, &cpu_device()).unwrap();
+    assert!(
+        network
+            .continuation()
+            .unwrap_err()
+            .to_string()
+            .contains("lenet")
+    );
+    let pixels = Tensor::new(vec![1, 1, 28, 28], vec![0.0; 784]).unwrap();
+    let input: Input = network.input(pixels, &cpu_device()).unwrap();
+    assert!(network.forward_steps(&input).is_none());
+}
+
+/// The weights of a file of llama2.c, version 0, under the names and in the order of transformers' Llama.
+fn llama2c(bytes: &[u8]) -> (Value, usize, StateDict) {
+    let header: Vec<usize> = bytes[..28]
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|size| u32::from_le_bytes(*size) as usize)
+        .collect();
+    let [
+        hidden,
+        inner,
+        layers,
+        heads,
+        key_heads,
+        vocabulary,
+        positions,
+    ] = header[..]
+    else {
+        panic!("{header:?}");
+    };
+    let mut values = bytes[28..]
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|value| f32::from_le_bytes(*value));
+    let mut take = |count: usize| values.by_ref().take(count).collect::<Vec<f32>>();
+    let head = hidden / heads;
+    // Its pairs of values lie beside each other, those of transformers half a head apart.
+    let unpaired = |values: Vec<f32>| {
+        let mut rows: Vec<Vec<f32>> = Vec::new();
+        for head in values.chunks(head * hidden) {
+            let own: Vec<&[f32]> = head.chunks(hidden).collect();
+            let even = own.iter().step_by(2);
+            let odd = own.iter().skip(1).step_by(2);
+            rows.extend(even.chain(odd).map(|row| row.to_vec()));
+        }
+        rows.concat()
+    };
+    let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
+    let mut put = |name: String, shape: &[usize], values: Vec<f32>| {
+        tensors.insert(name, Tensor::new(shape.to_vec(), values).unwrap());
+    };
+    put(
+        "model.embed_tokens.weight".to_owned(),
+        &[vocabulary, hidden],
+        take(vocabulary * hidden),
+    );
+    let of_keys = key_heads * head;
+    for (part, shape) in [
+        ("input_layernorm", vec![hidden]),
+        ("self_attn.q_proj", vec![hidden, hidden]),
+        ("self_attn.k_proj", vec![of_keys, hidden]),
+        ("self_attn.v_proj", vec![of_keys, hidden]),
+        ("self_attn.o_proj", vec![hidden, hidden]),
+        ("post_attention_layernorm", vec![hidden]),
+        ("mlp.gate_proj", vec![inner, hidden]),
+        ("mlp.down_proj", vec![hidden, inner]),
+        ("mlp.up_proj", vec![inner, hidden]),
+    ] {
+        for layer in 0..layers {
+            let values = take(shape.iter().product());
+            let is_turned = ["self_attn.q_proj", "self_attn.k_proj"].contains(&part);
+            let values = if is_turned { unpaired(values) } else { values };
+            put(
+                format!("model.layers.{layer}.{part}.weight"),
+                &shape,
+                values,
+            );
+        }
+    }
+    put("model.norm.weight".to_owned(), &[hidden], take(hidden));
+    let config = json!({
+        "hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": layers,
+        "num_attention_heads": heads, "num_key_value_heads": key_heads,
+        "max_position_embeddings": positions, "rms_norm_eps": 1e-5, "tie_word_embeddings": true,
+    });
+    (config, vocabulary, StateDict::new(tensors))
+}
+
+fn likeliest(logits: &[f32]) -> u32 {
+    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
+    u32::try_from(best.unwrap()).unwrap()
+}
+
+#[test]
+fn a_trained_model_tells_its_published_story() {
+    let Some(path) = reference_data("models/llama2c/stories260K.bin") else {
+        return;
+    };
+    let (config, vocabulary, state) = llama2c(&std::fs::read(&path).unwrap());
+    let spec = spec("llama", config, vocabulary, 512);
+    let network = Network::zeroed(&spec, &cpu_device()).unwrap();
+    let (network, _) = network.load_state(state, Strictness::Exact).unwrap();
+    let reference = std::fs::read(path.with_file_name("reference_greedy.json")).unwrap();
+    let reference: Value = serde_json::from_slice(&reference).unwrap();
+    let expected: Vec<u32> = serde_json::from_value(reference["token_ids"].clone()).unwrap();
+    assert!(expected.len() > 200);
+    let mut text = network.continuation().unwrap();
+    let mut id = 1;
+    let mut told = Vec::new();
+    for _ in 0..expected.len() {
+        id = likeliest(&text.read(&[id]).unwrap());
+        told.push(id);
+    }
+    assert_eq!(told, expected);
+}
