@@ -1,5 +1,6 @@
 //! Gradient-boosted trees, on the processor.
 
+use mofang_nn::NnError;
 use mofang_trees::{ARCHITECTURE, ENSEMBLE_FILE, Ensemble};
 use mofang_types::{ModelInput, ModelSignature, Package, PackageManifest, Tensor};
 
@@ -81,6 +82,13 @@ impl LoadedModel for TreesModel {
         for input in &self.signature.inputs {
             input.check(batch.shape())?;
         }
+        let rows = batch.shape().first().copied().unwrap_or(0);
+        if rows == 0 {
+            return Err(RuntimeError::Engine(NnError::InputShape {
+                expected: format!("rows of {} values", self.ensemble.width()),
+                actual: batch.shape().to_vec(),
+            }));
+        }
         let failed = |error: &dyn std::fmt::Display| RuntimeError::Unloadable {
             part: ENSEMBLE_FILE,
             reason: error.to_string(),
@@ -89,7 +97,6 @@ impl LoadedModel for TreesModel {
             .ensemble
             .predict(batch.data())
             .map_err(|error| failed(&error))?;
-        let rows = batch.shape().first().copied().unwrap_or(0);
         Tensor::new(vec![rows, self.ensemble.outputs()], outputs).map_err(|error| failed(&error))
     }
 

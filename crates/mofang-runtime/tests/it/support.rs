@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mofang_nn::{Network, NetworkSpec, NnError, cpu_device};
 use mofang_onnx::testing::TinyClassifier;
+use mofang_trees::{Booster, Rows, Settings, Targets, TreesError};
 use mofang_types::{
     ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature, ONNX_FILE, Package,
     PackageManifest, Provenance, Task, WEIGHTS_FILE,
@@ -47,6 +48,43 @@ pub(crate) fn onnx_package() -> Package {
     "scores".clone_into(&mut manifest.signature.outputs[0].name);
     let files = BTreeMap::from([(ONNX_FILE.to_owned(), TinyClassifier::default().build())]);
     Package { manifest, files }
+}
+
+/// A package around trees that tell on which side of zero the first of four numbers is.
+pub(crate) fn trees_package() -> Result<Package, TreesError> {
+    let values: Vec<f32> = (0_u8..160).map(|place| f32::from(place % 37) / 18.0 - 1.0).collect();
+    let labels = values.iter().step_by(4).map(|value| usize::from(*value > 0.0)).collect();
+    let rows = Rows {
+        values: &values,
+        numbers: 4,
+        categories: &[],
+    };
+    let targets = Targets::Classes { labels, count: 2 };
+    let settings = Settings {
+        leaf_rows_min: 5,
+        ..Settings::default()
+    };
+    let mut booster = Booster::new(rows, targets, vec![1.0; 40], settings, 1)?;
+    for _ in 0..5 {
+        booster.step();
+    }
+    let input = ModelInput::Row {
+        numbers: 4,
+        categories: Vec::new(),
+    };
+    let columns = ["a", "b", "c", "d"].map(|name| json!({ "name": name, "kind": "number" }));
+    let mut manifest = manifest(ArchitectureSpec {
+        name: mofang_trees::ARCHITECTURE.to_owned(),
+        config: json!({}),
+    });
+    manifest.task = Task::TabularClassification;
+    manifest.signature = ModelSignature::of(&input, manifest.task, 2);
+    manifest.input = Some(input);
+    manifest.labels.truncate(2);
+    manifest.pipeline["transforms"] = json!([{ "type": "columns", "used": columns }]);
+    let bytes = booster.ensemble().to_bytes();
+    let files = BTreeMap::from([(mofang_trees::ENSEMBLE_FILE.to_owned(), bytes)]);
+    Ok(Package { manifest, files })
 }
 
 fn manifest(architecture: ArchitectureSpec) -> PackageManifest {
