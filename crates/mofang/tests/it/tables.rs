@@ -86,7 +86,7 @@ fn a_table_is_learned_from_and_rows_are_asked_about() {
     ] {
         home.run(&["predict", "churn", "--row", row]).expect(2).complains(part);
     }
-    let evaluated = home.run(&["evaluate", "churn", "customers.toml:test", "--format", "json"]);
+    let evaluated = home.run(&["evaluate", "churn", "--dataset", "customers.toml:test", "--format", "json"]);
     assert!(evaluated.expect(0).stdout.contains("roc_auc"));
 }
 
