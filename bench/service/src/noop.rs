@@ -20,6 +20,7 @@ use mofang_artifacts::{ArtifactStore, PackageDraft};
 use mofang_data::{Catalogue, DatasetStore, RawExample};
 use mofang_http::{AppState, HttpSettings, ServerSettings, Services};
 use mofang_registry::{Actor, PublishRequest, Registry, Route};
+use mofang_runtime::RuntimeSettings;
 use mofang_serving::{
     ModelSource, ServedModel, Serving, ServingError, ServingSettings, SharedError,
 };
@@ -190,6 +191,7 @@ async fn state(folder: &std::path::Path) -> anyhow::Result<(Arc<AppState>, Strin
         registry,
         serving,
         datasets: Arc::new(datasets),
+        runtime: RuntimeSettings::default(),
         clock,
         ids,
     };

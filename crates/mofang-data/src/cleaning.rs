@@ -146,15 +146,20 @@ pub(crate) fn rows_in_two_splits(splits: &BTreeMap<SplitName, Vec<Example>>) -> 
     };
     let mut judged: HashMap<u64, Vec<&Example>> = HashMap::new();
     for example in rows(|name| name != SplitName::Train) {
-        judged.entry(example.input.fingerprint()).or_default().push(example);
+        judged
+            .entry(example.input.fingerprint())
+            .or_default()
+            .push(example);
     }
     rows(|name| name == SplitName::Train)
         .filter(|example| {
-            judged.get(&example.input.fingerprint()).is_some_and(|others| {
-                others.iter().any(|other| {
-                    other.input == example.input && other.target == example.target
+            judged
+                .get(&example.input.fingerprint())
+                .is_some_and(|others| {
+                    others
+                        .iter()
+                        .any(|other| other.input == example.input && other.target == example.target)
                 })
-            })
         })
         .count()
 }

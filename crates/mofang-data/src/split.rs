@@ -182,7 +182,9 @@ fn last(examples: &[Example], share: f64, column: &str) -> Result<Vec<bool>, Dat
     let texts: Vec<String> = cells.iter().map(|cell| text_of(cell)).collect();
     let numbers: Option<Vec<f64>> = cells.iter().map(|cell| number_of(cell)).collect();
     let dates = DateFormat::of(texts.iter().map(String::as_str)).map(|format| {
-        let days = texts.iter().map(|text| format.parse(text).map_or(0.0, |moment| moment.days()));
+        let days = texts
+            .iter()
+            .map(|text| format.parse(text).map_or(0.0, |moment| moment.days()));
         days.collect::<Vec<f64>>()
     });
     let mut order: Vec<usize> = (0..examples.len()).collect();
@@ -191,7 +193,11 @@ fn last(examples: &[Example], share: f64, column: &str) -> Result<Vec<bool>, Dat
         None => order.sort_by(|a, b| texts[*a].cmp(&texts[*b])),
     }
     let mut is_taken = vec![false; examples.len()];
-    for index in order.into_iter().rev().take(share_of(examples.len(), share)) {
+    for index in order
+        .into_iter()
+        .rev()
+        .take(share_of(examples.len(), share))
+    {
         is_taken[index] = true;
     }
     Ok(is_taken)
@@ -321,9 +327,15 @@ mod tests {
         let mut splits = BTreeMap::from([(SplitName::Train, rows())]);
         settings.complete(&mut splits)?;
         let ids = |examples: Vec<Example>| {
-            examples.iter().map(|example| example.id.parse().unwrap()).collect()
+            examples
+                .iter()
+                .map(|example| example.id.parse().unwrap())
+                .collect()
         };
-        Ok(splits.into_iter().map(|(name, examples)| (name, ids(examples))).collect())
+        Ok(splits
+            .into_iter()
+            .map(|(name, examples)| (name, ids(examples)))
+            .collect())
     }
 
     #[test]

@@ -381,8 +381,7 @@ impl Source<'_> {
                     None => None,
                 };
                 let test = test.as_ref().map(|(name, bytes)| (*name, bytes.as_ref()));
-                let files =
-                    read_table_files(spec, (&spec.file, &train), test, &self.entry.labels)?;
+                let files = read_table_files(spec, (&spec.file, &train), test, &self.entry.labels)?;
                 self.entry.labels = files.labels;
                 *ignored = files.ignored;
                 let mut splits = RawSplits::new();

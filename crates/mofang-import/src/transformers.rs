@@ -9,7 +9,6 @@ use mofang_types::{ArchitectureSpec, ModelInput, Task, Tensor};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::preprocessing::{Outputs, pipeline};
 use crate::files::{CONFIG_FILE, Files, IMAGES_FILE, LENGTH_FILE, MODULES_FILE, TOKENIZER_FILE};
 use crate::preprocessing::{Outputs, pipeline};
 use crate::{ImportError, ImportOptions, Preset};

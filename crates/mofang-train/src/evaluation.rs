@@ -9,7 +9,9 @@ use mofang_data::{
 use mofang_types::{ArtifactDigest, Coded, ErrorCode, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{self, ClassOutcomes, ConfusionMatrix, NumberOutcomes, Outcomes, OutcomesError};
+use crate::metrics::{
+    self, ClassOutcomes, ConfusionMatrix, NumberOutcomes, Outcomes, OutcomesError,
+};
 
 /// What a model failed with; the caller's own error.
 pub type InferFailure = Box<dyn Coded + Send + Sync>;
@@ -203,7 +205,12 @@ pub(crate) fn collect(
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let output = infer(&batch.inputs).map_err(EvaluateError::Infer)?;
-        truth.extend(batch.indices.iter().filter_map(|index| loader.target(*index)));
+        truth.extend(
+            batch
+                .indices
+                .iter()
+                .filter_map(|index| loader.target(*index)),
+        );
         outputs.extend_from_slice(output.data());
     }
     let numbers: Vec<f64> = truth.iter().filter_map(|target| target.number()).collect();
@@ -214,7 +221,9 @@ pub(crate) fn collect(
     }
     // Judged in the units of the dataset, whatever those of the model are.
     let predicted = outputs.chunks_exact(classes.max(1));
-    let predicted = predicted.filter_map(|row| pipeline.number_of(row)).collect();
+    let predicted = predicted
+        .filter_map(|row| pipeline.number_of(row))
+        .collect();
     Ok(Outcomes::Numbers(NumberOutcomes::new(predicted, numbers)?))
 }
 
@@ -295,7 +304,11 @@ fn residuals(split: &Split, outcomes: &NumberOutcomes, count: usize) -> Residual
     largest.truncate(count);
     Residuals {
         quantiles: QUANTILES.into_iter().map(quantile).collect(),
-        pairs: outcomes.pairs().map(|(a, b)| (b, a)).step_by(stride).collect(),
+        pairs: outcomes
+            .pairs()
+            .map(|(a, b)| (b, a))
+            .step_by(stride)
+            .collect(),
         largest,
     }
 }

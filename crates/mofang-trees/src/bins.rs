@@ -23,14 +23,19 @@ impl Binning {
         let mut distinct = sorted.clone();
         distinct.dedup();
         let bounds = if distinct.len() <= bins_max {
-            distinct.windows(2).map(|pair| between(pair[0], pair[1])).collect()
+            distinct
+                .windows(2)
+                .map(|pair| between(pair[0], pair[1]))
+                .collect()
         } else {
             let mut bounds: Vec<f32> = (1..bins_max)
                 .map(|bin| {
                     let place = bin * sorted.len() / bins_max;
                     // The bound lies between two values, so that either side is told apart.
                     let value = sorted[place];
-                    let next = distinct[distinct.partition_point(|other| *other <= value).min(distinct.len() - 1)];
+                    let next = distinct[distinct
+                        .partition_point(|other| *other <= value)
+                        .min(distinct.len() - 1)];
                     between(value, next)
                 })
                 .collect();
@@ -44,7 +49,11 @@ impl Binning {
     }
 
     /// A bin for each of `count` codes, or for the most frequent of them.
-    pub(crate) fn of_categories(codes: impl Iterator<Item = f32>, count: usize, bins_max: usize) -> Self {
+    pub(crate) fn of_categories(
+        codes: impl Iterator<Item = f32>,
+        count: usize,
+        bins_max: usize,
+    ) -> Self {
         let mut occurrences = vec![0_usize; count];
         for code in codes {
             if let Some(occurrence) = index_of(code).and_then(|code| occurrences.get_mut(code)) {
@@ -85,7 +94,11 @@ pub(crate) fn index_of(value: f32) -> Option<usize> {
 /// A number from the lower up to, and not including, the higher: their middle, where f32 has one.
 fn between(lower: f32, higher: f32) -> f32 {
     let middle = f64::midpoint(f64::from(lower), f64::from(higher)) as f32;
-    if middle < higher { middle.max(lower) } else { lower }
+    if middle < higher {
+        middle.max(lower)
+    } else {
+        lower
+    }
 }
 
 #[cfg(test)]
@@ -99,23 +112,37 @@ mod tests {
         let all = [0.0, 1.0, 1.5, 1.6, 9.0, f32::NAN].map(|value| bins.bin(value));
         assert_eq!(all, [0, 0, 0, 1, 2, MISSING]);
         let many = Binning::of_numbers((0..10_000_u16).map(f32::from), 8);
-        let Binning::Numbers(bounds) = &many else { panic!("no numbers") };
+        let Binning::Numbers(bounds) = &many else {
+            panic!("no numbers")
+        };
         assert_eq!(bounds.len(), 7);
         let mut counts = [0; 8];
         for value in 0..10_000_u16 {
             counts[usize::from(many.bin(f32::from(value)))] += 1;
         }
-        assert!(counts.iter().all(|count| (1_200..1_300).contains(count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| (1_200..1_300).contains(count)),
+            "{counts:?}"
+        );
         // Where most are equal, they have a bin of their own.
-        let spike = Binning::of_numbers((0..1_000_u16).map(|value| f32::from(value.saturating_sub(900))), 8);
+        let spike = Binning::of_numbers(
+            (0..1_000_u16).map(|value| f32::from(value.saturating_sub(900))),
+            8,
+        );
         assert_ne!(spike.bin(0.0), spike.bin(1.0));
-        assert_eq!(Binning::of_numbers([f32::NAN].into_iter(), 8), Binning::Numbers(vec![]));
+        assert_eq!(
+            Binning::of_numbers([f32::NAN].into_iter(), 8),
+            Binning::Numbers(vec![])
+        );
     }
 
     #[test]
     fn of_many_categories_the_rare_ones_share_a_bin() {
         let codes = [1.0, 2.0, 2.0, 3.0, 3.0, 3.0].into_iter();
         let bins = Binning::of_categories(codes, 5, 3);
-        assert_eq!([0.0, 1.0, 2.0, 3.0, 4.0, 9.0].map(|code| bins.bin(code)), [0, 0, 1, 2, 0, 0]);
+        assert_eq!(
+            [0.0, 1.0, 2.0, 3.0, 4.0, 9.0].map(|code| bins.bin(code)),
+            [0, 0, 1, 2, 0, 0]
+        );
     }
 }

@@ -76,13 +76,18 @@ impl Booster {
             return refused("there are not as many rows as targets and weights");
         }
         let is_wrong = match &targets {
-            Targets::Classes { labels, count } => *count < 2 || labels.iter().any(|label| label >= count),
+            Targets::Classes { labels, count } => {
+                *count < 2 || labels.iter().any(|label| label >= count)
+            }
             Targets::Numbers(numbers) => numbers.iter().any(|number| !number.is_finite()),
         };
         if is_wrong {
             return refused("a target is none of at least two classes, or no finite number");
         }
-        if weights.iter().any(|weight| !(*weight > 0.0 && weight.is_finite())) {
+        if weights
+            .iter()
+            .any(|weight| !(*weight > 0.0 && weight.is_finite()))
+        {
             return refused("a weight is not above 0");
         }
         let column = |index: usize| rows.values.iter().skip(index).step_by(width).copied();
@@ -96,7 +101,11 @@ impl Booster {
             })
             .collect();
         let bins = (0..width)
-            .map(|index| column(index).map(|value| binnings[index].bin(value)).collect())
+            .map(|index| {
+                column(index)
+                    .map(|value| binnings[index].bin(value))
+                    .collect()
+            })
             .collect();
         let outputs = match &targets {
             Targets::Classes { count, .. } => *count,
@@ -122,7 +131,10 @@ impl Booster {
         let mut squares = 0.0;
         let mut trees = Vec::with_capacity(slopes.len());
         for (place, slopes) in slopes.iter().enumerate() {
-            squares += slopes.iter().map(|(gradient, _)| gradient * gradient).sum::<f64>();
+            squares += slopes
+                .iter()
+                .map(|(gradient, _)| gradient * gradient)
+                .sum::<f64>();
             let number = (self.ensemble.steps() * self.targets.trees_per_step() + place) as u64;
             let mut randomness = Randomness::of(self.seed, number);
             let columns = randomness.sample(self.bins.len(), self.settings.column_share);
@@ -134,7 +146,10 @@ impl Booster {
                 columns: &columns,
                 settings: &self.settings,
             };
-            trees.push(grow(ground, rows.into_iter().map(|row| row as u32).collect()));
+            trees.push(grow(
+                ground,
+                rows.into_iter().map(|row| row as u32).collect(),
+            ));
         }
         let rows = self.values.chunks_exact(self.binnings.len());
         for (row, scores) in rows.zip(self.scores.chunks_exact_mut(trees.len())) {

@@ -33,7 +33,10 @@ impl Ensemble {
             width,
             outputs,
             // As they are in the file, whose numbers have the precision of the answers.
-            constant: constant.into_iter().map(|value| f64::from(value as f32)).collect(),
+            constant: constant
+                .into_iter()
+                .map(|value| f64::from(value as f32))
+                .collect(),
             steps: Vec::new(),
         }
     }
@@ -76,7 +79,12 @@ impl Ensemble {
 
     /// The memory that the trees take.
     pub fn size_bytes(&self) -> usize {
-        let nodes: usize = self.steps.iter().flatten().map(|tree| tree.nodes.len()).sum();
+        let nodes: usize = self
+            .steps
+            .iter()
+            .flatten()
+            .map(|tree| tree.nodes.len())
+            .sum();
         nodes * size_of::<crate::tree::Node>()
     }
 
@@ -139,13 +147,19 @@ impl Ensemble {
                 ensemble.format_version
             )));
         }
-        let trees = if ensemble.outputs <= 2 { 1 } else { ensemble.outputs };
+        let trees = if ensemble.outputs <= 2 {
+            1
+        } else {
+            ensemble.outputs
+        };
         if ensemble.outputs == 0
             || ensemble.outputs > OUTPUTS_MAX
             || ensemble.constant.len() != trees
             || ensemble.steps.iter().any(|step| step.len() != trees)
         {
-            return Err(malformed("its trees are not as many as its outputs".to_owned()));
+            return Err(malformed(
+                "its trees are not as many as its outputs".to_owned(),
+            ));
         }
         if ensemble.constant.iter().any(|value| !value.is_finite()) {
             return Err(malformed("its constant is not finite".to_owned()));

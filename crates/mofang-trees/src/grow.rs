@@ -47,7 +47,9 @@ pub(crate) fn grow(ground: Ground<'_>, rows: Vec<u32>) -> Tree {
     buds.extend(ground.bud(0, 0, rows, sums, histogram));
     while leaves < ground.settings.leaves_max {
         // Of equally good ones the oldest.
-        let best = (0..buds.len()).rev().max_by(|a, b| buds[*a].split.gain.total_cmp(&buds[*b].split.gain));
+        let best = (0..buds.len())
+            .rev()
+            .max_by(|a, b| buds[*a].split.gain.total_cmp(&buds[*b].split.gain));
         let Some(place) = best else { break };
         let bud = buds.remove(place);
         let (left, right) = ground.part(&bud);
@@ -61,8 +63,11 @@ pub(crate) fn grow(ground: Ground<'_>, rows: Vec<u32>) -> Tree {
         let smaller = if is_left_smaller { &left } else { &right };
         let small = Histogram::new(ground.bins, ground.columns, smaller, ground.slopes);
         let large = bud.histogram.without(&small);
-        let (left_histogram, right_histogram) =
-            if is_left_smaller { (small, large) } else { (large, small) };
+        let (left_histogram, right_histogram) = if is_left_smaller {
+            (small, large)
+        } else {
+            (large, small)
+        };
         let depth = bud.depth + 1;
         buds.extend(ground.bud(children, depth, left, bud.split.left, left_histogram));
         buds.extend(ground.bud(children + 1, depth, right, bud.split.right, right_histogram));

@@ -39,7 +39,11 @@ impl Targets {
         let total: f64 = weights.iter().sum();
         match self {
             Self::Numbers(numbers) => {
-                let sum: f64 = numbers.iter().zip(weights).map(|(number, weight)| number * weight).sum();
+                let sum: f64 = numbers
+                    .iter()
+                    .zip(weights)
+                    .map(|(number, weight)| number * weight)
+                    .sum();
                 vec![sum / total]
             }
             Self::Classes { labels, count } => {
@@ -76,10 +80,12 @@ impl Targets {
                 }
             }
             Self::Classes { labels, .. } => {
-                for ((scores, label), weight) in scores.chunks_exact(trees).zip(labels).zip(weights) {
+                for ((scores, label), weight) in scores.chunks_exact(trees).zip(labels).zip(weights)
+                {
                     for (class, share) in softmax(scores).enumerate() {
                         let truth = f64::from(u8::from(*label == class));
-                        slopes[class].push(((share - truth) * weight, share * (1.0 - share) * weight));
+                        slopes[class]
+                            .push(((share - truth) * weight, share * (1.0 - share) * weight));
                     }
                 }
             }
@@ -122,7 +128,9 @@ fn sigmoid(score: f64) -> f64 {
 fn softmax(scores: &[f64]) -> impl Iterator<Item = f64> {
     let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = scores.iter().map(|score| (score - largest).exp()).sum();
-    scores.iter().map(move |score| (score - largest).exp() / sum)
+    scores
+        .iter()
+        .map(move |score| (score - largest).exp() / sum)
 }
 
 #[cfg(test)]
@@ -134,8 +142,20 @@ mod tests {
         let weights = [0.5, 2.0];
         for (targets, scores) in [
             (Targets::Numbers(vec![1.0, -2.0]), vec![0.5, 0.25]),
-            (Targets::Classes { labels: vec![0, 1], count: 2 }, vec![0.5, -0.25]),
-            (Targets::Classes { labels: vec![2, 0], count: 3 }, vec![0.5, -0.25, 1.0, 0.0, 2.0, -1.0]),
+            (
+                Targets::Classes {
+                    labels: vec![0, 1],
+                    count: 2,
+                },
+                vec![0.5, -0.25],
+            ),
+            (
+                Targets::Classes {
+                    labels: vec![2, 0],
+                    count: 3,
+                },
+                vec![0.5, -0.25, 1.0, 0.0, 2.0, -1.0],
+            ),
         ] {
             let trees = targets.trees_per_step();
             let slopes = targets.slopes(&scores, &weights);
@@ -147,7 +167,11 @@ mod tests {
                 };
                 let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
                 // The squared error's slope is taken by half.
-                let half = if matches!(targets, Targets::Numbers(_)) { 2.0 } else { 1.0 };
+                let half = if matches!(targets, Targets::Numbers(_)) {
+                    2.0
+                } else {
+                    1.0
+                };
                 let own = slopes[index % trees][index / trees].0 * half;
                 assert!((slope - own).abs() < 1e-6, "{slope} {own}");
             }

@@ -119,14 +119,32 @@ impl Settings {
     fn check(&self) -> Result<(), TreesError> {
         let is_share = |share: f64| share > 0.0 && share <= 1.0;
         let faults = [
-            ("learning_rate is not above 0 and at most 1", is_share(self.learning_rate)),
-            ("leaves_max is not from 2 to 4096", (2..=4096).contains(&self.leaves_max)),
-            ("depth_max is not from 1 to 64", self.depth_max.is_none_or(|depth| (1..=64).contains(&depth))),
+            (
+                "learning_rate is not above 0 and at most 1",
+                is_share(self.learning_rate),
+            ),
+            (
+                "leaves_max is not from 2 to 4096",
+                (2..=4096).contains(&self.leaves_max),
+            ),
+            (
+                "depth_max is not from 1 to 64",
+                self.depth_max.is_none_or(|depth| (1..=64).contains(&depth)),
+            ),
             ("leaf_rows_min is 0", self.leaf_rows_min > 0),
             ("l2 is below 0", self.l2 >= 0.0 && self.l2.is_finite()),
-            ("bins_max is not from 2 to 255", (2..=255).contains(&self.bins_max)),
-            ("column_share is not above 0 and at most 1", is_share(self.column_share)),
-            ("row_share is not above 0 and at most 1", is_share(self.row_share)),
+            (
+                "bins_max is not from 2 to 255",
+                (2..=255).contains(&self.bins_max),
+            ),
+            (
+                "column_share is not above 0 and at most 1",
+                is_share(self.column_share),
+            ),
+            (
+                "row_share is not above 0 and at most 1",
+                is_share(self.row_share),
+            ),
         ];
         match faults.iter().find(|(_, is_right)| !is_right) {
             Some((fault, _)) => Err(TreesError::Settings((*fault).to_owned())),
@@ -145,7 +163,10 @@ mod tests {
     fn settings_are_read_and_wrong_ones_refused() {
         let settings = Settings::from_config(&json!({"leaves_max": 7})).unwrap();
         assert_eq!(settings.leaves_max, 7);
-        assert_eq!(Settings::from_config(&Value::Null).unwrap(), Settings::default());
+        assert_eq!(
+            Settings::from_config(&Value::Null).unwrap(),
+            Settings::default()
+        );
         for (config, part) in [
             (json!({"leave_max": 7}), "did you mean \"leaves_max\"?"),
             (json!({"learning_rate": 0.0}), "learning_rate"),

@@ -93,13 +93,17 @@ impl Search<'_> {
     fn consider(&mut self, column: usize, left: Sums, rule: impl FnOnce(&Sums, &Sums) -> Rule) {
         let right = self.total.minus(left);
         let rows_min = self.settings.leaf_rows_min as u64;
-        let is_possible = |sums: &Sums| u64::from(sums.rows) >= rows_min && sums.hessian >= HESSIAN_MIN;
+        let is_possible =
+            |sums: &Sums| u64::from(sums.rows) >= rows_min && sums.hessian >= HESSIAN_MIN;
         if !is_possible(&left) || !is_possible(&right) {
             return;
         }
         let l2 = self.settings.l2;
         let gain = left.score(l2) + right.score(l2) - self.base;
-        let bar = self.best.as_ref().map_or(1e-9 * self.base.abs().max(1e-9), |best| best.gain);
+        let bar = self
+            .best
+            .as_ref()
+            .map_or(1e-9 * self.base.abs().max(1e-9), |best| best.gain);
         if gain > bar {
             self.best = Some(Split {
                 column,
@@ -131,7 +135,11 @@ impl Search<'_> {
                 if bin == bounds && missing_goes_left {
                     continue;
                 }
-                let own = if missing_goes_left { left.plus(missing) } else { left };
+                let own = if missing_goes_left {
+                    left.plus(missing)
+                } else {
+                    left
+                };
                 self.consider(column, own, |_, _| Rule::UpTo {
                     bin: bin as u8,
                     missing_goes_left,
@@ -142,7 +150,9 @@ impl Search<'_> {
 
     fn categories(&mut self, column: usize, sums: &[Sums]) {
         let mut order: Vec<usize> = (0..BINS)
-            .filter(|bin| sums[*bin].rows >= CATEGORY_ROWS_MIN.min(self.settings.leaf_rows_min as u32))
+            .filter(|bin| {
+                sums[*bin].rows >= CATEGORY_ROWS_MIN.min(self.settings.leaf_rows_min as u32)
+            })
             .collect();
         let mean = |bin: &usize| sums[*bin].gradient / (sums[*bin].hessian + CATEGORY_SMOOTHING);
         order.sort_by(|a, b| mean(a).total_cmp(&mean(b)));

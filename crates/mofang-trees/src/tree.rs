@@ -55,7 +55,11 @@ impl Tree {
                     right,
                 } => {
                     let value = row.get(*column).copied().unwrap_or(f32::NAN);
-                    let goes_left = if value.is_nan() { *missing_goes_left } else { value <= *bound };
+                    let goes_left = if value.is_nan() {
+                        *missing_goes_left
+                    } else {
+                        value <= *bound
+                    };
                     if goes_left { *left } else { *right }
                 }
                 Node::Category {
@@ -105,7 +109,9 @@ impl Tree {
                 return Err(format!("a node looks at column {column} of {width}"));
             }
             if left <= place || right <= place || left.max(right) >= self.nodes.len() {
-                return Err(format!("the children of node {place} do not stand behind it"));
+                return Err(format!(
+                    "the children of node {place} do not stand behind it"
+                ));
             }
         }
         Ok(())

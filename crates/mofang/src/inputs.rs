@@ -133,7 +133,11 @@ pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
             }
             inputs.extend(found);
         } else if path.exists() || !text.contains(['*', '?', '[']) {
-            if path.is_file() && TABLE_EXTENSIONS.iter().any(|ending| has_extension(path, ending)) {
+            if path.is_file()
+                && TABLE_EXTENSIONS
+                    .iter()
+                    .any(|ending| has_extension(path, ending))
+            {
                 inputs.extend(rows_of(path)?);
                 continue;
             }
@@ -167,9 +171,8 @@ fn has_extension(path: &Path, ending: &str) -> bool {
 
 /// The rows of a table in a file, each an input of its own.
 fn rows_of(path: &Path) -> anyhow::Result<Vec<Input>> {
-    let failed = |reason: String| {
-        Failure::bad_input(format!("cannot read {}: {reason}", path.display()))
-    };
+    let failed =
+        |reason: String| Failure::bad_input(format!("cannot read {}: {reason}", path.display()));
     let size_bytes = fs::metadata(path)
         .map_err(|error| failed(error.to_string()))?
         .len();
@@ -180,10 +183,13 @@ fn rows_of(path: &Path) -> anyhow::Result<Vec<Input>> {
     let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
     let format = RowFormat::of_name(&path.to_string_lossy());
     let rows = read_rows(format, &bytes).map_err(|error| failed(error.to_string()))?;
-    let rows = rows.into_iter().zip(1_usize..).map(|(row, number)| Input::FileRow {
-        name: format!("{}:{number}", path.display()),
-        row: row.map_err(|error| error.to_string()),
-    });
+    let rows = rows
+        .into_iter()
+        .zip(1_usize..)
+        .map(|(row, number)| Input::FileRow {
+            name: format!("{}:{number}", path.display()),
+            row: row.map_err(|error| error.to_string()),
+        });
     Ok(rows.collect())
 }
 

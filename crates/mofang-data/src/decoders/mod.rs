@@ -121,7 +121,9 @@ impl Answer {
             Self::Values if task != Task::Tensor => Err(DataError::InvalidPipeline(format!(
                 "it has no decoders, and {task} needs some"
             ))),
-            Self::Classes { .. } | Self::Embedding { .. } | Self::Numbers(_) | Self::Values => Ok(()),
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Numbers(_) | Self::Values => {
+                Ok(())
+            }
         }
     }
 

@@ -46,7 +46,11 @@ impl Numbers {
         let Target::Number(number) = target else {
             return target;
         };
-        let number = if self.has_exponential { number.ln_1p() } else { number };
+        let number = if self.has_exponential {
+            number.ln_1p()
+        } else {
+            number
+        };
         Target::Number(self.scale.map_or(number, |scale| scale.apply(number)))
     }
 
@@ -56,7 +60,11 @@ impl Numbers {
         let number = self
             .scale
             .map_or(number, |scale| number * scale.deviation + scale.mean);
-        if self.has_exponential { number.exp_m1() } else { number }
+        if self.has_exponential {
+            number.exp_m1()
+        } else {
+            number
+        }
     }
 
     pub(super) fn prediction(
@@ -96,7 +104,11 @@ pub(super) fn fit(decoders: &mut [Decoder], examples: &[Example]) -> Result<(), 
         .iter()
         .filter_map(|example| numbers.encode(example.target).number())
         .collect();
-    if let Some(example) = targets.iter().zip(examples).find(|(number, _)| !number.is_finite()) {
+    if let Some(example) = targets
+        .iter()
+        .zip(examples)
+        .find(|(number, _)| !number.is_finite())
+    {
         return Err(DataError::malformed(
             &example.1.id,
             "what it is to learn is not above -1, where `exponential` begins, or no number",

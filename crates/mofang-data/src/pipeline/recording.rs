@@ -106,9 +106,7 @@ fn missing(step: &str, why: &str) -> DataError {
 
 /// Finds what `standardize_features` leaves to the training examples.
 pub(super) fn fit(transforms: &mut [Transform], examples: &[Example]) -> Result<(), DataError> {
-    let is_open = |transform: &Transform| {
-        matches!(transform, Transform::StandardizeFeatures(step) if !step.is_fitted())
-    };
+    let is_open = |transform: &Transform| matches!(transform, Transform::StandardizeFeatures(step) if !step.is_fitted());
     let Some(place) = transforms.iter().position(is_open) else {
         return Ok(());
     };

@@ -11,7 +11,8 @@ use mofang_types::{ModelInput, Tensor};
 use super::front::{Augmenting, Front, Staged};
 use crate::table::{DateFormat, is_missing, number_of, text_of};
 use crate::transforms::table::{
-    Bounds, Categories, Column, Columns, DatePart, Scale, UsedKind, known, normal_quantile, unfitted,
+    Bounds, Categories, Column, Columns, DatePart, Scale, UsedKind, known, normal_quantile,
+    unfitted,
 };
 use crate::{Cell, DataError, Example, RawExample, Row, Transform};
 
@@ -66,7 +67,10 @@ pub(super) fn fit(transforms: &mut [Transform], examples: &[Example]) -> Result<
             }
         }
     }
-    let rows = examples.iter().map(row_of).collect::<Result<Vec<&Row>, _>>()?;
+    let rows = examples
+        .iter()
+        .map(row_of)
+        .collect::<Result<Vec<&Row>, _>>()?;
     let plan = Plan::new(transforms)?;
     let mut columns = Vec::with_capacity(plan.numbers.len());
     for number in &plan.numbers {
@@ -173,7 +177,9 @@ impl Plan {
                              a \"category\" in the `kinds` of `columns`"
                         ))
                     })?;
-                    let parts = parts.iter().filter(|part| *has_time || **part != DatePart::Hour);
+                    let parts = parts
+                        .iter()
+                        .filter(|part| *has_time || **part != DatePart::Hour);
                     plan.numbers.extend(parts.map(|part| Source {
                         name: format!("{name}.{}", part.name()),
                         column: name.clone(),
@@ -210,7 +216,11 @@ impl Source {
         };
         found.ok_or_else(|| {
             let text: String = text_of(cell).chars().take(40).collect();
-            let kind = if self.part.is_some() { "dates" } else { "numbers" };
+            let kind = if self.part.is_some() {
+                "dates"
+            } else {
+                "numbers"
+            };
             DataError::InvalidSettings(format!(
                 "the column \"{}\" holds {kind}, and \"{text}\" is none",
                 self.column
@@ -415,7 +425,12 @@ impl Front for TableFront {
             });
         }
         let first = self.width() - self.categories.len();
-        let codes = tensor.data().iter().skip(first).zip(&self.codes).zip(&self.categories);
+        let codes = tensor
+            .data()
+            .iter()
+            .skip(first)
+            .zip(&self.codes)
+            .zip(&self.categories);
         for ((code, count), (name, _)) in codes {
             if code.fract() != 0.0 || *code < 0.0 || *code >= *count as f32 {
                 return Err(DataError::InvalidSettings(format!(
@@ -488,13 +503,19 @@ mod tests {
         let labels = ["no", "yes"].map(str::to_owned);
         // Whatever was found survives a package.
         let json = serde_json::to_value(&fitted.pipeline).unwrap();
-        let compiled = Pipeline::from_json(&json).unwrap().compile(&labels).unwrap();
+        let compiled = Pipeline::from_json(&json)
+            .unwrap()
+            .compile(&labels)
+            .unwrap();
         let input = ModelInput::Row {
             numbers: 3,
             categories: vec![5],
         };
         assert_eq!(compiled.input(), Some(input));
-        assert_eq!(compiled.notes(), ["the column \"id\" is left out: identifier"]);
+        assert_eq!(
+            compiled.notes(),
+            ["the column \"id\" is left out: identifier"]
+        );
         let row = |json: serde_json::Value| {
             RawExample::Row(Row::from_json(json.as_object().unwrap()).unwrap())
         };
@@ -519,19 +540,30 @@ mod tests {
                 json!({"age": 3, "job": "cook", "since": "May"}),
                 "the column \"since\" holds dates, and \"May\" is none",
             ),
-            (json!({"age": 3, "since": "2020-05-01"}), "no column \"job\""),
+            (
+                json!({"age": 3, "since": "2020-05-01"}),
+                "no column \"job\"",
+            ),
         ] {
             let message = compiled.prepare(&row(json)).unwrap_err().to_string();
             assert!(message.contains(part), "{message}");
         }
-        let message = compiled.prepare(&RawExample::Text("x".to_owned())).unwrap_err();
-        assert_eq!(message.to_string(), "the model takes rows of a table, not a text");
+        let message = compiled
+            .prepare(&RawExample::Text("x".to_owned()))
+            .unwrap_err();
+        assert_eq!(
+            message.to_string(),
+            "the model takes rows of a table, not a text"
+        );
     }
 
     #[test]
     fn a_ready_tensor_is_checked_down_to_its_codes() {
         let fitted = pipeline(&steps()).fit(&split()).unwrap();
-        let compiled = fitted.pipeline.compile(&["a".to_owned(), "b".to_owned()]).unwrap();
+        let compiled = fitted
+            .pipeline
+            .compile(&["a".to_owned(), "b".to_owned()])
+            .unwrap();
         let tensor = |values: &[f32]| Tensor::new(vec![values.len()], values.to_vec()).unwrap();
         assert!(compiled.check(&tensor(&[0.5, 0.5, 1.0, 4.0])).is_ok());
         for values in [
@@ -546,7 +578,10 @@ mod tests {
     #[test]
     fn steps_that_do_not_go_together_are_refused() {
         for (transforms, part) in [
-            (json!([{"type": "impute"}]), "the first transform of a table is `columns`"),
+            (
+                json!([{"type": "impute"}]),
+                "the first transform of a table is `columns`",
+            ),
             (
                 json!([{"type": "columns"}, {"type": "impute"}, {"type": "dates"}]),
                 "`impute` stands before `dates`",
@@ -566,7 +601,10 @@ mod tests {
         }
         // What is left to the data is found before anything is compiled.
         let message = pipeline(&steps()).compile(&[]).unwrap_err().to_string();
-        assert!(message.contains("`columns` has not been fitted"), "{message}");
+        assert!(
+            message.contains("`columns` has not been fitted"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -575,7 +613,10 @@ mod tests {
             {"type": "columns", "kinds": {"since": "ignored"}}, {"type": "encode_categories"},
         ]);
         let fitted = pipeline(&transforms).fit(&split()).unwrap();
-        let compiled = fitted.pipeline.compile(&["a".to_owned(), "b".to_owned()]).unwrap();
+        let compiled = fitted
+            .pipeline
+            .compile(&["a".to_owned(), "b".to_owned()])
+            .unwrap();
         assert!(compiled.leaves_missing());
         let first = compiled.prepare(&split().examples()[0].input).unwrap();
         assert!(first.data()[0].is_nan());

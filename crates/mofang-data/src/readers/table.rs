@@ -80,7 +80,13 @@ impl TableSpec {
 
     fn raw(&self, file: &str, bytes: &[u8]) -> Result<RawTable, DataError> {
         let delimiter = self.delimiter.and_then(|mark| u8::try_from(mark).ok());
-        read_table(file, RowFormat::of_name(file), bytes, &self.columns, delimiter)
+        read_table(
+            file,
+            RowFormat::of_name(file),
+            bytes,
+            &self.columns,
+            delimiter,
+        )
     }
 
     /// The label that the target's text stands for.
@@ -129,7 +135,9 @@ pub(crate) fn read_table_files(
         let rows = examples_of(spec, name, table, &kinds, &labels, SplitName::Test)?;
         splits.insert(SplitName::Test, rows);
     }
-    let ignored = kinds.into_iter().filter(|(_, kind)| *kind == ColumnKind::Ignored);
+    let ignored = kinds
+        .into_iter()
+        .filter(|(_, kind)| *kind == ColumnKind::Ignored);
     Ok(TableFiles {
         labels,
         splits,
@@ -148,8 +156,16 @@ pub(crate) fn read_schema(
 ) -> Result<TableSchema, DataError> {
     let mut table = spec.raw(file, bytes)?;
     blank_out(&mut table, &spec.missing);
-    let rows = table.rows.iter().filter_map(|(_, cells)| cells.as_deref().ok());
-    Ok(TableSchema::of(&table.columns, rows, &spec.target, &spec.kinds))
+    let rows = table
+        .rows
+        .iter()
+        .filter_map(|(_, cells)| cells.as_deref().ok());
+    Ok(TableSchema::of(
+        &table.columns,
+        rows,
+        &spec.target,
+        &spec.kinds,
+    ))
 }
 
 /// What each column but the target holds.
@@ -169,14 +185,16 @@ fn kinds_of(
         }
     }
     let columns = table.columns.iter().enumerate();
-    let kinds = columns.filter(|(_, name)| **name != spec.target).map(|(index, name)| {
-        let kind = spec.kinds.get(name).copied().unwrap_or_else(|| {
-            let cells = table.rows.iter();
-            let cells = cells.filter_map(|(_, cells)| cells.as_ref().ok()?.get(index));
-            kind_of(cells, &spec.missing, false)
+    let kinds = columns
+        .filter(|(_, name)| **name != spec.target)
+        .map(|(index, name)| {
+            let kind = spec.kinds.get(name).copied().unwrap_or_else(|| {
+                let cells = table.rows.iter();
+                let cells = cells.filter_map(|(_, cells)| cells.as_ref().ok()?.get(index));
+                kind_of(cells, &spec.missing, false)
+            });
+            (name.clone(), kind)
         });
-        (name.clone(), kind)
-    });
     Ok(kinds.collect())
 }
 
@@ -212,7 +230,12 @@ fn found_labels(spec: &TableSpec, file: &str, table: &RawTable) -> Result<Vec<St
 const LABELS_MAX: usize = 1_000;
 
 fn blank_out(table: &mut RawTable, missing: &[String]) {
-    for cell in table.rows.iter_mut().filter_map(|(_, cells)| cells.as_mut().ok()).flatten() {
+    for cell in table
+        .rows
+        .iter_mut()
+        .filter_map(|(_, cells)| cells.as_mut().ok())
+        .flatten()
+    {
         if is_missing(cell, missing) {
             *cell = Cell::Missing;
         }
@@ -386,7 +409,11 @@ mod tests {
                 "a,y\n1,p\nbig,q\n",
                 "t.csv:3: the column \"a\" holds numbers, and \"big\" is none",
             ),
-            ("kinds = { agee = \"number\" }", "age,y\n1,p\n", "did you mean \"age\"?"),
+            (
+                "kinds = { agee = \"number\" }",
+                "age,y\n1,p\n",
+                "did you mean \"age\"?",
+            ),
         ] {
             let message = read(toml, text).unwrap_err().to_string();
             assert!(message.contains(part), "{message}");

@@ -33,7 +33,9 @@ impl DateFormat {
             Some((day, time)) => (day, Some(time)),
             None => (text, None),
         };
-        let mark = ['-', '/', '.'].into_iter().find(|mark| day.contains(*mark))?;
+        let mark = ['-', '/', '.']
+            .into_iter()
+            .find(|mark| day.contains(*mark))?;
         let mut parts = day.split(mark);
         let texts = [parts.next()?, parts.next()?, parts.next()?];
         if parts.next().is_some() {
@@ -139,7 +141,11 @@ mod tests {
             ("2024-12-31T12:00", 20_088.5, 1.0),
         ] {
             let moment = DateFormat::YearFirst.parse(text).unwrap();
-            assert!((moment.days() - days).abs() < 1e-9, "{text}: {}", moment.days());
+            assert!(
+                (moment.days() - days).abs() < 1e-9,
+                "{text}: {}",
+                moment.days()
+            );
             assert!((moment.weekday() - weekday).abs() < 1e-9, "{text}");
         }
     }
@@ -147,11 +153,24 @@ mod tests {
     #[test]
     fn the_form_is_found_and_what_is_no_date_has_none() {
         let form = |texts: &[&'static str]| DateFormat::of(texts.iter().copied());
-        assert_eq!(form(&["1/1/2011", "12/31/2011"]), Some(DateFormat::MonthFirst));
-        assert_eq!(form(&["1/1/2011", "31/12/2011"]), Some(DateFormat::DayFirst));
+        assert_eq!(
+            form(&["1/1/2011", "12/31/2011"]),
+            Some(DateFormat::MonthFirst)
+        );
+        assert_eq!(
+            form(&["1/1/2011", "31/12/2011"]),
+            Some(DateFormat::DayFirst)
+        );
         assert_eq!(form(&["31.12.2011 23:59:59"]), Some(DateFormat::DayFirst));
         assert_eq!(form(&["2011-12-31T23:59Z"]), Some(DateFormat::YearFirst));
-        for text in ["2011-02-29", "1-2-3", "2011-13-01", "2011-01-01 25:00", "a-b-c", "2011"] {
+        for text in [
+            "2011-02-29",
+            "1-2-3",
+            "2011-13-01",
+            "2011-01-01 25:00",
+            "a-b-c",
+            "2011",
+        ] {
             assert_eq!(form(&[text]), None, "{text}");
         }
         assert_eq!(form(&[]), None);

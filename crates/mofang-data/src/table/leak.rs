@@ -38,10 +38,17 @@ pub(crate) fn suspicious(examples: &[Example], column: &str, is_number: bool) ->
     } else {
         let mut groups: BTreeMap<String, Vec<Target>> = BTreeMap::new();
         for (cell, target) in &pairs {
-            let text = if is_missing(cell, &[]) { String::new() } else { text_of(cell) };
+            let text = if is_missing(cell, &[]) {
+                String::new()
+            } else {
+                text_of(cell)
+            };
             groups.entry(text).or_default().push(*target);
         }
-        groups.into_values().filter(|group| group.len() > 5).collect()
+        groups
+            .into_values()
+            .filter(|group| group.len() > 5)
+            .collect()
     };
     let targets = pairs.iter().map(|(_, target)| *target);
     let (share, bound) = if targets.clone().all(|target| target.class().is_some()) {
@@ -77,14 +84,20 @@ fn commonest(targets: impl Iterator<Item = Target>) -> usize {
 fn class_share(groups: &[Vec<Target>], all: impl Iterator<Item = Target> + Clone) -> f64 {
     let count = all.clone().count();
     let open = count - commonest(all);
-    let hits: usize = groups.iter().map(|group| commonest(group.iter().copied())).sum();
+    let hits: usize = groups
+        .iter()
+        .map(|group| commonest(group.iter().copied()))
+        .sum();
     1.0 - (count - hits) as f64 / open.max(1) as f64
 }
 
 fn variance_share(groups: &[Vec<Target>], all: impl Iterator<Item = Target>) -> f64 {
     let spread = |numbers: &[f64]| {
         let mean = numbers.iter().sum::<f64>() / numbers.len().max(1) as f64;
-        numbers.iter().map(|number| (number - mean).powi(2)).sum::<f64>()
+        numbers
+            .iter()
+            .map(|number| (number - mean).powi(2))
+            .sum::<f64>()
     };
     let all: Vec<f64> = all.filter_map(Target::number).collect();
     let in_groups: usize = groups.iter().map(Vec::len).sum();
@@ -98,7 +111,11 @@ fn variance_share(groups: &[Vec<Target>], all: impl Iterator<Item = Target>) -> 
     // Rows that are in no group are explained by nothing.
     let whole = spread(&all);
     let outside = whole * (all.len() - in_groups.min(all.len())) as f64 / all.len().max(1) as f64;
-    if whole > 0.0 { 1.0 - (within + outside) / whole } else { 0.0 }
+    if whole > 0.0 {
+        1.0 - (within + outside) / whole
+    } else {
+        0.0
+    }
 }
 
 #[cfg(test)]

@@ -54,7 +54,10 @@ impl TableSchema {
     where
         R: Iterator<Item = &'a [Cell]> + Clone,
     {
-        let found = columns.iter().enumerate().filter(|(_, name)| *name != target);
+        let found = columns
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| *name != target);
         let columns = found.map(|(index, name)| {
             let cells = rows.clone().filter_map(|row| row.get(index));
             let mut seen = BTreeSet::new();
@@ -115,10 +118,12 @@ pub(crate) fn kind_of<'a>(
             ColumnKind::Number
         };
     }
-    let texts = || present().filter_map(|cell| match cell {
-        Cell::Text(text) => Some(text.as_str()),
-        Cell::Missing | Cell::Number(_) => None,
-    });
+    let texts = || {
+        present().filter_map(|cell| match cell {
+            Cell::Text(text) => Some(text.as_str()),
+            Cell::Missing | Cell::Number(_) => None,
+        })
+    };
     if texts().count() == count && DateFormat::of(texts()).is_some() {
         ColumnKind::Date
     } else if count >= IDENTIFIER_ROWS_MIN
@@ -182,10 +187,7 @@ mod tests {
             kind((0..100).map(|row| (f64::from(row) * 0.37).to_string())),
             ColumnKind::Number
         );
-        assert_eq!(
-            kind((0..10).map(|row| row.to_string())),
-            ColumnKind::Number
-        );
+        assert_eq!(kind((0..10).map(|row| row.to_string())), ColumnKind::Number);
         let codes = cells((0..100).map(|row| (row % 3).to_string()));
         assert_eq!(kind_of(codes.iter(), &[], true), ColumnKind::Category);
     }

@@ -29,7 +29,10 @@ impl RowFormat {
     /// The format that a file's name ends with; CSV for any other ending.
     pub fn of_name(name: &str) -> Self {
         let ending = name.rsplit('.').next().unwrap_or_default();
-        if ["jsonl", "ndjson"].iter().any(|known| ending.eq_ignore_ascii_case(known)) {
+        if ["jsonl", "ndjson"]
+            .iter()
+            .any(|known| ending.eq_ignore_ascii_case(known))
+        {
             Self::JsonLines
         } else {
             Self::Csv
@@ -127,7 +130,10 @@ fn read_csv(
         let record = record.map_err(|error| DataError::malformed(file, error))?;
         let line = record.position().map_or(0, csv::Position::line);
         // A line of blanks is no row.
-        if record.len() == 1 && record.iter().all(|cell| cell.trim_ascii().is_empty()) && columns.len() > 1 {
+        if record.len() == 1
+            && record.iter().all(|cell| cell.trim_ascii().is_empty())
+            && columns.len() > 1
+        {
             continue;
         }
         rows.push((line, cells_of(&record, &columns)));
@@ -173,7 +179,11 @@ fn likely_delimiter(bytes: &[u8]) -> u8 {
             *count += 1;
         }
     }
-    let best = counts.iter().zip(DELIMITERS).rev().max_by_key(|(count, _)| **count);
+    let best = counts
+        .iter()
+        .zip(DELIMITERS)
+        .rev()
+        .max_by_key(|(count, _)| **count);
     best.map_or(b',', |(_, delimiter)| delimiter)
 }
 
@@ -221,7 +231,11 @@ mod tests {
 
     #[test]
     fn csv_becomes_rows_whatever_stands_between_its_cells() {
-        for text in ["a,b\n1, x\n\n,y\n", "\u{feff}a;b\r\n1;x\r\n;y\r\n", "a\tb\n1\t\"x\"\n\ty"] {
+        for text in [
+            "a,b\n1, x\n\n,y\n",
+            "\u{feff}a;b\r\n1;x\r\n;y\r\n",
+            "a\tb\n1\t\"x\"\n\ty",
+        ] {
             let rows: Vec<Row> = csv(text.as_bytes())
                 .unwrap()
                 .into_iter()
@@ -270,6 +284,9 @@ mod tests {
         assert_eq!(row.get("a"), Some(&Cell::Missing));
         assert_eq!(row.get("c"), Some(&Cell::Text("true".to_owned())));
         let message = rows[2].as_ref().unwrap_err().to_string();
-        assert!(message.starts_with("line 4: it is no JSON object"), "{message}");
+        assert!(
+            message.starts_with("line 4: it is no JSON object"),
+            "{message}"
+        );
     }
 }

@@ -267,9 +267,7 @@ impl Transform {
             | Self::Impute(_)
             | Self::QuantileNormal(_)
             | Self::Standardize(_) => Domain::Table,
-            Self::CleanText(_)
-            | Self::Tokenize(_)
-            | Self::Truncate(_) => Domain::Text,
+            Self::CleanText(_) | Self::Tokenize(_) | Self::Truncate(_) => Domain::Text,
         }
     }
 

@@ -37,14 +37,14 @@ async fn a_text_in_each_form_gives_the_same_answer() {
     let one = asked(&app, PATH, &json!({"text": "fox"})).await.expect(200);
     assert_eq!(one.json()["predictions"][0]["classes"], first);
     assert!(one.json()["predictions"][0]["warnings"].is_null());
-    let plain = app.post(PATH).bearer(key).body("text/plain", "fox".into());
+    let plain = app.post(PATH).bearer(key).body("text/plain", "fox");
     let plain = plain.send().await.expect(200).json();
     assert_eq!(plain["predictions"][0]["classes"], first);
     let form = "--x\r\ncontent-disposition: form-data; name=\"text\"\r\n\r\nfox\r\n--x--\r\n";
     let form = app
         .post(PATH)
         .bearer(key)
-        .body("multipart/form-data; boundary=x", form.into());
+        .body("multipart/form-data; boundary=x", form);
     let form = form.send().await.expect(200).json();
     assert_eq!(form["predictions"][0]["classes"], first);
     // The ids that the tokenizer gives, as a client that has it would send them.

@@ -3,9 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
 
+use crate::NnError;
 use crate::builder::Builder;
 use crate::initializer::Initializer;
-use crate::NnError;
 
 /// `torch.nn.Embedding` for each category of a row.
 #[derive(Module, Debug)]
@@ -21,7 +21,8 @@ impl Table {
         codes: usize,
         dimension: usize,
     ) -> Result<Self, NnError> {
-        let weight = builder.parameter([codes, dimension], Initializer::TorchDefault, dimension, 1)?;
+        let weight =
+            builder.parameter([codes, dimension], Initializer::TorchDefault, dimension, 1)?;
         Ok(Self { weight })
     }
 

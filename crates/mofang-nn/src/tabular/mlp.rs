@@ -103,8 +103,13 @@ impl Architecture for Mlp {
         if config.hidden.len() > HIDDEN_MAX {
             return Err(invalid(format!("more than {HIDDEN_MAX} hidden layers")));
         }
-        if config.category_dimension.is_some_and(|size| !(1..=1024).contains(&size)) {
-            return Err(invalid("category_dimension is not between 1 and 1024".to_owned()));
+        if config
+            .category_dimension
+            .is_some_and(|size| !(1..=1024).contains(&size))
+        {
+            return Err(invalid(
+                "category_dimension is not between 1 and 1024".to_owned(),
+            ));
         }
         let mut builder = Builder::new(start, device);
         let number_features = Numbers::new(&mut builder, *numbers, config.numbers)?;

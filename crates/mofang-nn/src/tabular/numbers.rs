@@ -5,9 +5,9 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, TensorData};
 use serde::Deserialize;
 
+use crate::NnError;
 use crate::builder::Builder;
 use crate::initializer::Initializer;
-use crate::NnError;
 
 /// What is made of each number.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -171,7 +171,9 @@ impl Numbers {
         let far = 10.0 * self.bins as f32;
         let lows = (0..self.bins).map(|bin| if bin == 0 { -far } else { 0.0 });
         let highs = (0..self.bins).map(|bin| if bin + 1 == self.bins { far } else { 1.0 });
-        let places = (numbers.unsqueeze_dim::<3>(2).expand([batch, count, self.bins])
+        let places = (numbers
+            .unsqueeze_dim::<3>(2)
+            .expand([batch, count, self.bins])
             - line(edges.collect()))
             / width;
         places

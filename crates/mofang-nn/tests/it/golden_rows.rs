@@ -38,7 +38,12 @@ fn rows(input: &ModelInput) -> mofang_types::Tensor {
     let mut data = Vec::new();
     for (row, numbers) in values.chunks_exact(*numbers).enumerate() {
         data.extend(numbers.iter().map(|number| 3.0 * number));
-        data.extend(categories.iter().enumerate().map(|(index, count)| ((row + index) % count) as f32));
+        data.extend(
+            categories
+                .iter()
+                .enumerate()
+                .map(|(index, count)| ((row + index) % count) as f32),
+        );
     }
     mofang_types::Tensor::new(vec![BATCH, numbers + categories.len()], data).unwrap()
 }
@@ -58,7 +63,12 @@ fn check(golden: &str) {
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let state: BTreeMap<String, (String, Vec<usize>)> = file
         .iter()
-        .map(|(name, view)| (name.to_owned(), (format!("{:?}", view.dtype()), view.shape().to_vec())))
+        .map(|(name, view)| {
+            (
+                name.to_owned(),
+                (format!("{:?}", view.dtype()), view.shape().to_vec()),
+            )
+        })
         .collect();
     assert_eq!(state, golden.state);
 
@@ -70,24 +80,39 @@ fn check(golden: &str) {
             assert_near(what, f64::from(*actual), *expected, TOLERANCE);
         }
     };
-    compare("evaluation", network.forward(input()), &golden.evaluation_outputs);
+    compare(
+        "evaluation",
+        network.forward(input()),
+        &golden.evaluation_outputs,
+    );
     let outputs = network.forward_train(input(), 0);
     compare("training", outputs.clone(), &golden.training_outputs);
 
     let shape = vec![BATCH, spec.outputs];
     let weights = mofang_types::Tensor::new(shape, pattern(BATCH * spec.outputs, 1)).unwrap();
     let weights: Tensor<2> = tensor_to_burn(weights, &device).unwrap();
-    let gradients = network.gradients(&(outputs * weights).sum().backward()).unwrap();
+    let gradients = network
+        .gradients(&(outputs * weights).sum().backward())
+        .unwrap();
     assert_eq!(
         gradients.keys().collect::<Vec<_>>(),
         golden.gradients.keys().collect::<Vec<_>>()
     );
     for (name, expected) in &golden.gradients {
-        let actual: Vec<f64> = gradients[name].data().iter().copied().map(f64::from).collect();
+        let actual: Vec<f64> = gradients[name]
+            .data()
+            .iter()
+            .copied()
+            .map(f64::from)
+            .collect();
         let tolerance = TOLERANCE * expected.norm.max(1.0);
         let norm = actual.iter().map(|value| value * value).sum::<f64>().sqrt();
         let weights = pattern(actual.len(), 2);
-        let projection: f64 = actual.iter().zip(weights).map(|(a, b)| a * f64::from(b)).sum();
+        let projection: f64 = actual
+            .iter()
+            .zip(weights)
+            .map(|(a, b)| a * f64::from(b))
+            .sum();
         assert_near(name, norm, expected.norm, tolerance);
         assert_near(name, projection, expected.projection, tolerance);
         for (actual, expected) in actual.iter().zip(&expected.first) {
@@ -132,15 +157,31 @@ fn what_an_mlp_cannot_be_is_refused() {
         categories: vec![3],
     };
     for (config, input, part) in [
-        (serde_json::json!({}), ModelInput::image([1, 2, 2]), "takes rows of a table"),
-        (serde_json::json!({"hiden": [3]}), row(), "did you mean \"hidden\"?"),
-        (serde_json::json!({"dropout": 1.0}), row(), "probability of dropout"),
+        (
+            serde_json::json!({}),
+            ModelInput::image([1, 2, 2]),
+            "takes rows of a table",
+        ),
+        (
+            serde_json::json!({"hiden": [3]}),
+            row(),
+            "did you mean \"hidden\"?",
+        ),
+        (
+            serde_json::json!({"dropout": 1.0}),
+            row(),
+            "probability of dropout",
+        ),
         (
             serde_json::json!({"numbers": {"kind": "periodic", "sigma": 0.0}}),
             row(),
             "sigma",
         ),
-        (serde_json::json!({"category_dimension": 0}), row(), "category_dimension"),
+        (
+            serde_json::json!({"category_dimension": 0}),
+            row(),
+            "category_dimension",
+        ),
     ] {
         let message = build(config, input).unwrap_err().to_string();
         assert!(message.contains(part), "{message}");

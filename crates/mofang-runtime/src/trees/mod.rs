@@ -1,6 +1,6 @@
 //! Gradient-boosted trees, on the processor.
 
-use mofang_nn::NnError;
+use mofang_data::DataError;
 use mofang_trees::{ARCHITECTURE, ENSEMBLE_FILE, Ensemble};
 use mofang_types::{ModelInput, ModelSignature, Package, PackageManifest, Tensor};
 
@@ -82,11 +82,10 @@ impl LoadedModel for TreesModel {
         for input in &self.signature.inputs {
             input.check(batch.shape())?;
         }
-        let rows = batch.shape().first().copied().unwrap_or(0);
-        if rows == 0 {
-            return Err(RuntimeError::Engine(NnError::InputShape {
-                expected: format!("rows of {} values", self.ensemble.width()),
+        if batch.data().is_empty() {
+            return Err(RuntimeError::Data(DataError::WrongShape {
                 actual: batch.shape().to_vec(),
+                expected: "at least one row".to_owned(),
             }));
         }
         let failed = |error: &dyn std::fmt::Display| RuntimeError::Unloadable {
@@ -97,6 +96,7 @@ impl LoadedModel for TreesModel {
             .ensemble
             .predict(batch.data())
             .map_err(|error| failed(&error))?;
+        let rows = batch.shape().first().copied().unwrap_or(0);
         Tensor::new(vec![rows, self.ensemble.outputs()], outputs).map_err(|error| failed(&error))
     }
 

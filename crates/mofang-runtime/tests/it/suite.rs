@@ -11,7 +11,7 @@ fn cases() -> Vec<(&'static dyn Runtime, Package)> {
     let cases: Vec<(&'static str, Package)> = vec![
         ("native", support::package().unwrap()),
         ("onnx", support::onnx_package()),
-        ("trees", support::trees_package().unwrap()),
+        ("trees", support::trees_package()),
     ];
     let names: Vec<&str> = cases.iter().map(|(name, _)| *name).collect();
     let known: Vec<&str> = runtimes::all()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mofang_nn::{Network, NetworkSpec, NnError, cpu_device};
 use mofang_onnx::testing::TinyClassifier;
-use mofang_trees::{Booster, Rows, Settings, Targets, TreesError};
+use mofang_trees::{Booster, Rows, Settings, Targets};
 use mofang_types::{
     ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature, ONNX_FILE, Package,
     PackageManifest, Provenance, Task, WEIGHTS_FILE,
@@ -50,41 +50,40 @@ pub(crate) fn onnx_package() -> Package {
     Package { manifest, files }
 }
 
-/// A package around trees that tell on which side of zero the first of four numbers is.
-pub(crate) fn trees_package() -> Result<Package, TreesError> {
-    let values: Vec<f32> = (0_u8..160).map(|place| f32::from(place % 37) / 18.0 - 1.0).collect();
-    let labels = values.iter().step_by(4).map(|value| usize::from(*value > 0.0)).collect();
+/// A package around trees that tell which of two numbers is larger.
+pub(crate) fn trees_package() -> Package {
+    let values: Vec<f32> = (0..200_u8)
+        .map(|value| f32::from(value * 37 % 101))
+        .collect();
+    let classes = values
+        .chunks_exact(2)
+        .map(|row| usize::from(row[0] > row[1]));
+    let targets = Targets::Classes {
+        labels: classes.collect(),
+        count: 2,
+    };
     let rows = Rows {
         values: &values,
-        numbers: 4,
+        numbers: 2,
         categories: &[],
     };
-    let targets = Targets::Classes { labels, count: 2 };
-    let settings = Settings {
-        leaf_rows_min: 5,
-        ..Settings::default()
-    };
-    let mut booster = Booster::new(rows, targets, vec![1.0; 40], settings, 1)?;
-    for _ in 0..5 {
-        booster.step();
-    }
+    let mut booster = Booster::new(rows, targets, vec![1.0; 100], Settings::default(), 1).unwrap();
+    (0..5).for_each(|_| drop(booster.step()));
+    let ensemble = booster.ensemble();
     let input = ModelInput::Row {
-        numbers: 4,
+        numbers: 2,
         categories: Vec::new(),
     };
-    let columns = ["a", "b", "c", "d"].map(|name| json!({ "name": name, "kind": "number" }));
     let mut manifest = manifest(ArchitectureSpec {
         name: mofang_trees::ARCHITECTURE.to_owned(),
         config: json!({}),
     });
     manifest.task = Task::TabularClassification;
-    manifest.signature = ModelSignature::of(&input, manifest.task, 2);
+    manifest.signature = ModelSignature::of(&input, manifest.task, ensemble.outputs());
     manifest.input = Some(input);
-    manifest.labels.truncate(2);
-    manifest.pipeline["transforms"] = json!([{ "type": "columns", "used": columns }]);
-    let bytes = booster.ensemble().to_bytes();
+    let bytes = ensemble.to_bytes();
     let files = BTreeMap::from([(mofang_trees::ENSEMBLE_FILE.to_owned(), bytes)]);
-    Ok(Package { manifest, files })
+    Package { manifest, files }
 }
 
 fn manifest(architecture: ArchitectureSpec) -> PackageManifest {

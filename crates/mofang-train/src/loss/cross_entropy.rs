@@ -55,7 +55,11 @@ impl CrossEntropy {
             loss += whole * sum.ln() - kept * own - spread * smoothed;
             correct += u64::from(Some(first_largest(row)) == target.class());
             gradient.extend(exponentials.iter().enumerate().map(|(class, exponential)| {
-                let kept = if Some(class) == target.class() { kept } else { 0.0 };
+                let kept = if Some(class) == target.class() {
+                    kept
+                } else {
+                    0.0
+                };
                 let wanted = kept + spread * weight(class);
                 ((exponential / sum * whole - wanted) / batch) as f32
             }));
@@ -103,7 +107,11 @@ mod tests {
             class_weights: Arc::new([0.5, 1.0, 2.5]),
         }
         .of(&LOGITS, &[2, 1].map(Target::Class), 3);
-        assert!((result.loss - 0.681_031_644_603_993_1).abs() < 1e-7, "{}", result.loss);
+        assert!(
+            (result.loss - 0.681_031_644_603_993_1).abs() < 1e-7,
+            "{}",
+            result.loss
+        );
         let gradient = [
             0.115_644_22,
             0.011_399_637,

@@ -43,7 +43,10 @@ fn area_of(outcomes: &ClassOutcomes, class: usize) -> Option<f64> {
         .filter_map(|(row, label)| Some((*row.get(class)?, *label == class)))
         .collect();
     scores.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let positives = scores.iter().filter(|(_, is_positive)| *is_positive).count();
+    let positives = scores
+        .iter()
+        .filter(|(_, is_positive)| *is_positive)
+        .count();
     if positives == 0 {
         return None;
     }

@@ -38,7 +38,11 @@ impl Metric for Matthews {
         }
         let covariance = confusion.correct() as f64 * total - both;
         let spread = ((total * total - predicted) * (total * total - truth)).sqrt();
-        let value = if spread > 0.0 { covariance / spread } else { 0.0 };
+        let value = if spread > 0.0 {
+            covariance / spread
+        } else {
+            0.0
+        };
         vec![("matthews_correlation", value)]
     }
 }

@@ -172,8 +172,11 @@ pub fn find_value(name: &str) -> Result<MetricValue, String> {
 pub fn find_value_for(name: &str, task: Task) -> Result<MetricValue, String> {
     let judged = Judged::of(task);
     let metrics = all().iter().copied();
-    find_among(name, metrics.filter(move |metric| metric.judges() == judged))
-        .map_err(|hint| format!("{hint} for {task}"))
+    find_among(
+        name,
+        metrics.filter(move |metric| metric.judges() == judged),
+    )
+    .map_err(|hint| format!("{hint} for {task}"))
 }
 
 fn find_among(

@@ -123,7 +123,10 @@ impl NumberOutcomes {
 
     /// Predicted and true numbers, in pairs.
     pub fn pairs(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.predicted.iter().copied().zip(self.truth.iter().copied())
+        self.predicted
+            .iter()
+            .copied()
+            .zip(self.truth.iter().copied())
     }
 }
 

@@ -115,7 +115,10 @@ impl ClassWeights {
             Self::Rule(ClassWeightRule::Balanced) => {
                 let total: usize = counts.iter().sum();
                 let even = total as f64 / counts.len().max(1) as f64;
-                Ok(counts.iter().map(|count| even / (*count).max(1) as f64).collect())
+                Ok(counts
+                    .iter()
+                    .map(|count| even / (*count).max(1) as f64)
+                    .collect())
             }
             Self::ByLabel(weights) => {
                 let invalid = |reason| Err(RecipeError::invalid("train", reason));
@@ -125,10 +128,13 @@ impl ClassWeights {
                         labels.join(", ")
                     ));
                 }
-                if let Some((label, weight)) =
-                    weights.iter().find(|(_, weight)| !(**weight > 0.0 && weight.is_finite()))
+                if let Some((label, weight)) = weights
+                    .iter()
+                    .find(|(_, weight)| !(**weight > 0.0 && weight.is_finite()))
                 {
-                    return invalid(format!("class_weights: {weight} of \"{label}\" is not above 0"));
+                    return invalid(format!(
+                        "class_weights: {weight} of \"{label}\" is not above 0"
+                    ));
                 }
                 let weight = |label| weights.get(label).copied().unwrap_or(1.0);
                 Ok(labels.iter().map(weight).collect())
@@ -222,7 +228,9 @@ impl TrainSection {
             ));
         }
         if self.class_weights.is_some() && !task.is_classification() {
-            return invalid(format!("class_weights are for classes, and {task} has none"));
+            return invalid(format!(
+                "class_weights are for classes, and {task} has none"
+            ));
         }
         metrics::find_value_for(&self.monitor, task)
             .map_err(|hint| RecipeError::invalid("train", format!("monitor: {hint}")))?;

@@ -13,10 +13,18 @@ const TEXT_COLOR: &str = "#444444";
 
 /// A point for each pair of true and predicted number; on the line both are the same.
 pub(super) fn draw(pairs: &[(f64, f64)], name: &str) -> String {
-    let all = || pairs.iter().flat_map(|(truth, predicted)| [*truth, *predicted]);
+    let all = || {
+        pairs
+            .iter()
+            .flat_map(|(truth, predicted)| [*truth, *predicted])
+    };
     let low = all().fold(f64::INFINITY, f64::min);
     let high = all().fold(f64::NEG_INFINITY, f64::max);
-    let (low, high) = if low < high { (low, high) } else { (low - 1.0, low + 1.0) };
+    let (low, high) = if low < high {
+        (low, high)
+    } else {
+        (low - 1.0, low + 1.0)
+    };
     let length = SIDE - LEFT - MARGIN;
     let place = |truth: f64, predicted: f64| {
         let share = |value: f64| (value - low) / (high - low);
@@ -32,13 +40,25 @@ pub(super) fn draw(pairs: &[(f64, f64)], name: &str) -> String {
         svg.line(&[(x, MARGIN), (x, SIDE - MARGIN)], GRID_COLOR, 1.0);
         let text = number(value);
         svg.text((LEFT - 6.0, y + 4.0), 11.0, Anchor::End, TEXT_COLOR, &text);
-        svg.text((x, SIDE - MARGIN + 16.0), 11.0, Anchor::Middle, TEXT_COLOR, &text);
+        svg.text(
+            (x, SIDE - MARGIN + 16.0),
+            11.0,
+            Anchor::Middle,
+            TEXT_COLOR,
+            &text,
+        );
     }
     for (truth, predicted) in pairs {
         svg.dot(place(*truth, *predicted), 1.8, POINT_COLOR);
     }
     svg.line(&[place(low, low), place(high, high)], LINE_COLOR, 1.0);
     let title = format!("{name}: predicted ↑ over true →");
-    svg.text((LEFT, MARGIN - 14.0), 12.0, Anchor::Start, TEXT_COLOR, &title);
+    svg.text(
+        (LEFT, MARGIN - 14.0),
+        12.0,
+        Anchor::Start,
+        TEXT_COLOR,
+        &title,
+    );
     svg.finish()
 }

@@ -501,11 +501,7 @@ pub(super) fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Arc<[f
     }
 }
 
-pub(super) fn first_state(
-    recipe: &Recipe,
-    dataset: &Dataset,
-    fitted: &FittedPipeline,
-) -> RunState {
+pub(super) fn first_state(recipe: &Recipe, dataset: &Dataset, fitted: &FittedPipeline) -> RunState {
     let digests = dataset.splits.iter();
     RunState {
         format_version: STATE_FORMAT_VERSION,

@@ -67,7 +67,8 @@ impl<'a> Run<'a> {
             return Err(TrainError::NoValidation(dataset.name.clone()));
         }
         let booster = booster(recipe, dataset, &pipeline)?;
-        fs::create_dir_all(&request.run_dir).map_err(FileError::wrap("create", &request.run_dir))?;
+        fs::create_dir_all(&request.run_dir)
+            .map_err(FileError::wrap("create", &request.run_dir))?;
         let state = first_state(recipe, dataset, &fitted);
         let log = MetricsLog::open(&request.run_dir, 0)?;
         let epochs = [recipe.train.stop.epochs, recipe.train.stop.steps];
@@ -116,7 +117,8 @@ impl<'a> Run<'a> {
             });
         }
         let train = &self.request.recipe.train;
-        let learning_rate = Settings::from_config(&self.request.recipe.architecture.config)?.learning_rate;
+        let learning_rate =
+            Settings::from_config(&self.request.recipe.architecture.config)?.learning_rate;
         let record = StepRecord {
             step: epoch,
             epoch,
@@ -136,13 +138,17 @@ impl<'a> Run<'a> {
         self.state.step = epoch;
         self.state.epoch = epoch;
         let validation = self.validate()?;
-        if let (Ok(metric), Some(value)) = (find_value(&train.monitor), validation.get(&train.monitor)) {
+        if let (Ok(metric), Some(value)) =
+            (find_value(&train.monitor), validation.get(&train.monitor))
+        {
             let latest = Best {
                 epoch,
                 step: epoch,
                 value: *value,
             };
-            self.state.early_stopping.observe(metric, latest, train.stop.min_delta);
+            self.state
+                .early_stopping
+                .observe(metric, latest, train.stop.min_delta);
         }
         self.state.elapsed_ms = millis(self.elapsed());
         let record = EpochRecord {
@@ -201,7 +207,12 @@ impl<'a> Run<'a> {
     fn finish(self, reason: StopReason) -> Result<TrainOutcome, TrainError> {
         let best = match self.request.recipe.train.final_weights {
             FinalWeights::Last => None,
-            FinalWeights::Best => self.state.early_stopping.best.as_ref().map(|best| best.step),
+            FinalWeights::Best => self
+                .state
+                .early_stopping
+                .best
+                .as_ref()
+                .map(|best| best.step),
         };
         let ensemble = self.booster.ensemble().clone();
         let ensemble = match best.and_then(|step| usize::try_from(step).ok()) {
@@ -330,7 +341,13 @@ fn booster(
         categories: &categories,
     };
     let settings = Settings::from_config(&recipe.architecture.config)?;
-    Ok(Booster::new(rows, targets, weights, settings, recipe.train.seed)?)
+    Ok(Booster::new(
+        rows,
+        targets,
+        weights,
+        settings,
+        recipe.train.seed,
+    )?)
 }
 
 /// The prepared rows of a split, and what is to be learned of them in the units of the model.
@@ -342,6 +359,9 @@ fn matrix(
     for example in split.examples() {
         values.extend_from_slice(pipeline.prepare(&example.input)?.data());
     }
-    let targets = split.examples().iter().map(|example| pipeline.encode(example.target));
+    let targets = split
+        .examples()
+        .iter()
+        .map(|example| pipeline.encode(example.target));
     Ok((values, targets.collect()))
 }

@@ -164,8 +164,7 @@ fn rel_1_runs_on_rows_that_are_interrupted_end_with_the_same_bits() {
         let parts = folder.path().join(name).join("parts");
         let stop = Arc::new(AtomicBool::new(false));
         let observer = &mut StopAt(2, Arc::clone(&stop));
-        let outcome =
-            run_over(classes(), recipe(), &parts, Resume::Fresh, stop, observer).unwrap();
+        let outcome = run_over(classes(), recipe(), &parts, Resume::Fresh, stop, observer).unwrap();
         assert_eq!(outcome.status, RunStatus::Interrupted { step: 2 });
         let outcome = run(classes(), recipe(), &parts, Resume::Latest).unwrap();
         assert_eq!(
@@ -187,7 +186,11 @@ fn classes_are_learned_beside_a_baseline() {
         let outcome = run(classes(), recipe, &folder.path().join(name), Resume::Fresh).unwrap();
         let evaluation = outcome.evaluation.as_ref().unwrap();
         let baseline = &evaluation.baselines["majority class"];
-        assert!(evaluation.metrics["roc_auc"] > 0.9, "{name}: {:?}", evaluation.metrics);
+        assert!(
+            evaluation.metrics["roc_auc"] > 0.9,
+            "{name}: {:?}",
+            evaluation.metrics
+        );
         assert!(evaluation.metrics["accuracy"] > baseline["accuracy"] + 0.1);
         let (manifest, files) = outcome.into_package();
         let input = ModelInput::Row {
@@ -195,7 +198,11 @@ fn classes_are_learned_beside_a_baseline() {
             categories: vec![5],
         };
         assert_eq!(manifest.model_input(), Some(input));
-        let weights = if name == "trees" { "model.json" } else { "model.safetensors" };
+        let weights = if name == "trees" {
+            "model.json"
+        } else {
+            "model.safetensors"
+        };
         assert!(files.contains_key(weights), "{:?}", files.keys());
     }
 }
@@ -212,12 +219,18 @@ fn numbers_are_judged_in_their_own_units() {
         let metrics = &evaluation.metrics;
         assert!(metrics["r2"] > 0.7, "{name}: {metrics:?}");
         // Thousands, not deviations of 1.
-        assert!(metrics["mae"] > 50.0 && metrics["mae"] < 10_000.0, "{metrics:?}");
+        assert!(
+            metrics["mae"] > 50.0 && metrics["mae"] < 10_000.0,
+            "{metrics:?}"
+        );
         assert!(evaluation.baselines["mean"]["r2"] < 0.1);
         assert!(evaluation.confusion.is_empty() && evaluation.residuals.is_some());
         assert!(outcome.gate.is_passed());
         let report = std::fs::read_to_string(run_dir.join("report.md")).unwrap();
-        assert!(report.contains("![predicted over true](numbers.svg)"), "{report}");
+        assert!(
+            report.contains("![predicted over true](numbers.svg)"),
+            "{report}"
+        );
         assert!(run_dir.join("numbers.svg").is_file());
     }
 }
@@ -230,12 +243,20 @@ fn what_cannot_be_learned_says_so() {
     for model in [NETWORK, TREES] {
         let recipe = recipe("tabular-classification", model, end);
         let error = run(Arc::clone(&one_class), recipe, folder.path(), Resume::Fresh).unwrap_err();
-        assert!(error.to_string().contains("of the class \"yes\""), "{error}");
+        assert!(
+            error.to_string().contains("of the class \"yes\""),
+            "{error}"
+        );
     }
     let text = recipe("tabular-classification", NETWORK, end)
         .text()
         .replace("{ type = \"impute\" },", "");
-    let error = run(classes(), Recipe::parse(&text).unwrap(), folder.path(), Resume::Fresh);
+    let error = run(
+        classes(),
+        Recipe::parse(&text).unwrap(),
+        folder.path(),
+        Resume::Fresh,
+    );
     let error = error.unwrap_err();
     assert!(error.to_string().contains("add `impute`"), "{error}");
 }
@@ -247,16 +268,36 @@ fn recipes_of_tables_that_cannot_be_are_refused() {
         .to_owned();
     assert_eq!(Recipe::parse(&text).unwrap().train.monitor, "rmse");
     for (from, to, part) in [
-        ("seed = 3", "seed = 3\nmonitor = \"accuracy\"", "for tabular-regression"),
-        ("seed = 3", "seed = 3\nclass_weights = \"balanced\"", "class_weights are for classes"),
-        ("leaf_rows_min = 5", "leaf_row_min = 5", "did you mean \"leaf_rows_min\"?"),
-        ("seed = 3", "seed = 3\nlabel_smoothing = 0.1", "label_smoothing"),
+        (
+            "seed = 3",
+            "seed = 3\nmonitor = \"accuracy\"",
+            "for tabular-regression",
+        ),
+        (
+            "seed = 3",
+            "seed = 3\nclass_weights = \"balanced\"",
+            "class_weights are for classes",
+        ),
+        (
+            "leaf_rows_min = 5",
+            "leaf_row_min = 5",
+            "did you mean \"leaf_rows_min\"?",
+        ),
+        (
+            "seed = 3",
+            "seed = 3\nlabel_smoothing = 0.1",
+            "label_smoothing",
+        ),
         (
             "{ type = \"destandardize\" }, { type = \"labels\" }",
             "{ type = \"softmax\" }, { type = \"top_k\", k = 2 }, { type = \"labels\" }",
             "destandardize",
         ),
-        ("{ type = \"columns\" },", "", "the first transform of a table is `columns`"),
+        (
+            "{ type = \"columns\" },",
+            "",
+            "the first transform of a table is `columns`",
+        ),
     ] {
         let changed = text.replacen(from, to, 1);
         assert_ne!(changed, text, "{from}");

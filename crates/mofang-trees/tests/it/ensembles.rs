@@ -32,9 +32,17 @@ fn rows(count: u32, first: u32) -> Vec<f32> {
 fn signal(row: &[f32]) -> f64 {
     let numbers: Vec<f64> = row.iter().map(|value| f64::from(*value)).collect();
     let own = [0.0, 1.5, -1.0, 0.5, -2.0, 1.0];
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a code")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a code"
+    )]
     let category = own[row[3] as usize];
-    let second = if row[1].is_nan() { 1.5 } else { f64::from(u8::from(numbers[1] > 0.6)) * 2.0 };
+    let second = if row[1].is_nan() {
+        1.5
+    } else {
+        f64::from(u8::from(numbers[1] > 0.6)) * 2.0
+    };
     (numbers[0] * 6.0).sin() + second + category
 }
 
@@ -62,7 +70,11 @@ fn r2(ensemble: &Ensemble, values: &[f32]) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "few rows")]
     let mean = truth.iter().sum::<f64>() / truth.len() as f64;
     let spread: f64 = truth.iter().map(|value| (value - mean).powi(2)).sum();
-    let errors: f64 = predicted.iter().zip(&truth).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum();
+    let errors: f64 = predicted
+        .iter()
+        .zip(&truth)
+        .map(|(a, b)| (f64::from(*a) - b).powi(2))
+        .sum();
     1.0 - errors / spread
 }
 
@@ -85,7 +97,11 @@ fn two_classes_and_more_are_learned() {
     for (count, accuracy_min) in [(2_usize, 0.985), (3, 0.98)] {
         let class = |row: &[f32]| {
             let value = signal(row);
-            if count == 2 { usize::from(value > 1.0) } else { usize::from(value > 0.0) + usize::from(value > 2.0) }
+            if count == 2 {
+                usize::from(value > 1.0)
+            } else {
+                usize::from(value > 0.0) + usize::from(value > 2.0)
+            }
         };
         let (train, test) = (rows(2_000, 0), rows(1_000, 50_000));
         let labels = train.chunks_exact(WIDTH).map(class).collect();
@@ -106,7 +122,10 @@ fn two_classes_and_more_are_learned() {
         let accuracy = right as f64 / 1_000.0;
         assert!(accuracy > accuracy_min, "{count} classes: {accuracy}");
         // The training rows' own outputs are those of the trees.
-        assert_eq!(booster.outputs(), booster.ensemble().predict(&train).unwrap());
+        assert_eq!(
+            booster.outputs(),
+            booster.ensemble().predict(&train).unwrap()
+        );
     }
 }
 
@@ -133,7 +152,10 @@ fn the_same_rows_give_the_same_bits_and_files_bring_them_back() {
     assert_eq!(read, ensemble);
     assert_eq!(read.to_bytes(), bytes);
     let test = rows(200, 90_000);
-    assert_eq!(read.predict(&test).unwrap(), ensemble.predict(&test).unwrap());
+    assert_eq!(
+        read.predict(&test).unwrap(),
+        ensemble.predict(&test).unwrap()
+    );
     assert_eq!(read.truncated(5).steps(), 5);
 }
 
@@ -160,14 +182,24 @@ fn files_that_do_not_hang_together_are_refused() {
         ("\"left\":1", "\"left\":0", "do not stand behind it"),
         ("\"left\":1", "\"left\":100000", "do not stand behind it"),
         ("\"width\":4", "\"width\":0", "looks at column"),
-        ("\"outputs\":1", "\"outputs\":3", "not as many as its outputs"),
-        ("\"outputs\":1", "\"outputs\":0", "not as many as its outputs"),
+        (
+            "\"outputs\":1",
+            "\"outputs\":3",
+            "not as many as its outputs",
+        ),
+        (
+            "\"outputs\":1",
+            "\"outputs\":0",
+            "not as many as its outputs",
+        ),
         ("\"format_version\":1", "\"format_version\":9", "format 9"),
         ("{\"format", "[{\"format", "no ensemble"),
     ] {
         let changed = text.replacen(from, to, 1);
         assert_ne!(changed, text, "{from}");
-        let message = Ensemble::from_bytes(changed.as_bytes()).unwrap_err().to_string();
+        let message = Ensemble::from_bytes(changed.as_bytes())
+            .unwrap_err()
+            .to_string();
         assert!(message.contains(part), "{message}");
     }
     for length in 0..text.len().min(400) {
@@ -188,9 +220,20 @@ fn what_cannot_be_learned_is_refused() {
         Booster::new(layout(values), targets, weights.to_vec(), settings(), 1).is_err()
     };
     assert!(refused(&[], Targets::Numbers(vec![]), &[]));
-    assert!(refused(&[1.0], Targets::Numbers(vec![1.0, 2.0]), &[1.0, 1.0]));
+    assert!(refused(
+        &[1.0],
+        Targets::Numbers(vec![1.0, 2.0]),
+        &[1.0, 1.0]
+    ));
     assert!(refused(&[1.0], Targets::Numbers(vec![f64::NAN]), &[1.0]));
-    assert!(refused(&[1.0], Targets::Classes { labels: vec![2], count: 2 }, &[1.0]));
+    assert!(refused(
+        &[1.0],
+        Targets::Classes {
+            labels: vec![2],
+            count: 2
+        },
+        &[1.0]
+    ));
     assert!(refused(&[1.0], Targets::Numbers(vec![1.0]), &[0.0]));
     // A column without any difference is learned from as far as it goes: not at all.
     let mut booster = Booster::new(

@@ -92,7 +92,8 @@ impl Columns {
             };
             if let Some(share) = suspicious(examples, name, kind == UsedKind::Number) {
                 // Six digits are enough, and the same on every machine.
-                self.suspicious.insert(name.clone(), (share * 1e6).round() / 1e6);
+                self.suspicious
+                    .insert(name.clone(), (share * 1e6).round() / 1e6);
             }
             used.push(Column {
                 name: name.clone(),
@@ -115,7 +116,9 @@ impl Columns {
         cells: impl Iterator<Item = &'a Cell> + Clone,
     ) -> Result<UsedKind, DataError> {
         let texts = || {
-            let present = cells.clone().filter(|cell| !is_missing(cell, &self.missing));
+            let present = cells
+                .clone()
+                .filter(|cell| !is_missing(cell, &self.missing));
             present.filter_map(|cell| match cell {
                 Cell::Text(text) => Some(text.as_str()),
                 Cell::Missing | Cell::Number(_) => None,

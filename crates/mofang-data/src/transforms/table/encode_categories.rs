@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cell, DataError};
 use crate::table::{is_missing, number_of, text_of};
+use crate::{Cell, DataError};
 
 /// The code of a category that training has not seen, or too seldom.
 const OTHER: u32 = 0;
@@ -109,7 +109,10 @@ impl Categories {
             return MISSING;
         }
         let text = text_of(cell);
-        let by_text = self.codes.get(&text).or_else(|| self.codes.get(&folded(&text)));
+        let by_text = self
+            .codes
+            .get(&text)
+            .or_else(|| self.codes.get(&folded(&text)));
         by_text
             .or_else(|| self.numbers.get(&key(number_of(cell)?)))
             .copied()
@@ -119,8 +122,14 @@ impl Categories {
 
 /// JSON writes `true`, spreadsheets `TRUE` and Python `True`; any other text stays as it is.
 fn folded(text: &str) -> String {
-    let is_boolean = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
-    if is_boolean { text.to_ascii_lowercase() } else { text.to_owned() }
+    let is_boolean = ["true", "false"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word));
+    if is_boolean {
+        text.to_ascii_lowercase()
+    } else {
+        text.to_owned()
+    }
 }
 
 fn key(number: f64) -> u64 {
@@ -151,8 +160,15 @@ mod tests {
         let categories = Categories::new(texts);
         let code = |cell: &Cell| categories.code(cell, &[]);
         assert_eq!(
-            [text("a"), text(" b "), text("c"), text("new"), Cell::Missing, text("NA")]
-                .map(|cell| code(&cell)),
+            [
+                text("a"),
+                text(" b "),
+                text("c"),
+                text("new"),
+                Cell::Missing,
+                text("NA")
+            ]
+            .map(|cell| code(&cell)),
             [2, 3, 0, 0, 1, 1]
         );
     }

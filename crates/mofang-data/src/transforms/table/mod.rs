@@ -36,9 +36,7 @@ pub(crate) fn known<'a, T>(
     fitted
         .ok_or_else(|| unfitted(step))?
         .get(column)
-        .ok_or_else(|| {
-            DataError::InvalidPipeline(format!("`{step}` knows no column \"{column}\""))
-        })
+        .ok_or_else(|| DataError::InvalidPipeline(format!("`{step}` knows no column \"{column}\"")))
 }
 
 /// Checks a share or quantile.

@@ -64,7 +64,10 @@ pub(crate) fn apply(references: &[f64], number: f64) -> f64 {
     // Beyond the ends is as far as the ends.
     let ends = references.first().zip(references.last());
     let number = ends.map_or(number, |(first, last)| number.clamp(*first, *last));
-    let share = f64::midpoint(rank(references, number, false), rank(references, number, true));
+    let share = f64::midpoint(
+        rank(references, number, false),
+        rank(references, number, true),
+    );
     inverse_normal(share.clamp(SHARE_MIN, 1.0 - SHARE_MIN))
 }
 
@@ -77,7 +80,10 @@ fn rank(references: &[f64], number: f64, last_of_equals: bool) -> f64 {
         references.partition_point(|reference| *reference < number)
     };
     // `number` stands in [references[after - 1], references[after]].
-    match (after.checked_sub(1).and_then(|at| references.get(at)), references.get(after)) {
+    match (
+        after.checked_sub(1).and_then(|at| references.get(at)),
+        references.get(after),
+    ) {
         (None, _) => 0.0,
         (_, None) => 1.0,
         (Some(below), Some(above)) => {

@@ -169,6 +169,14 @@ impl<'de> Visitor<'de> for CellVisitor {
 mod tests {
     use super::*;
 
+    fn taken<'a>(domain: Domain) -> Taken<'a> {
+        Taken {
+            name: "input",
+            example_shape: None,
+            domain,
+        }
+    }
+
     #[test]
     fn cells_are_numbers_tensors_or_images() {
         let cell = |text: &str| serde_json::from_str::<Cell>(text).unwrap();
@@ -182,6 +190,10 @@ mod tests {
         assert_eq!(nested.shape, [2, 2]);
         for (text, expected) in [("null", Cell::Missing), ("true", Cell::Truth(true))] {
             assert_eq!(cell(text), expected);
+            assert!(
+                cell(text).into_example(taken(Domain::Image)).is_err(),
+                "{text}"
+            );
             assert!(cell(text).into_table_cell("a").is_ok(), "{text}");
         }
         assert!(cell("[1]").into_table_cell("a").is_err());
@@ -208,11 +220,6 @@ mod tests {
         assert_eq!(shape_of(vec![4], 4), [1, 2, 2]);
         assert_eq!(shape_of(vec![3], 3), [3]);
         assert_eq!(shape_of(vec![2, 2], 4), [2, 2]);
-        let taken = |domain| Taken {
-            name: "input",
-            example_shape: None,
-            domain,
-        };
         let broken = Cell::Text("%%%".to_owned()).into_example(taken(Domain::Image));
         assert!(broken.unwrap_err().detail.contains("base64"));
         let text = Cell::Text("%%%".to_owned()).into_example(taken(Domain::Text));

@@ -116,8 +116,14 @@ pub(crate) async fn invocations(
             top_k: None,
         },
         Some(
-            "image/png" | "image/jpeg" | "image/bmp" | "application/x-image" | "audio/wav"
-            | "audio/flac" | "audio/mpeg" | "text/plain",
+            "image/png"
+            | "image/jpeg"
+            | "image/bmp"
+            | "application/x-image"
+            | "audio/wav"
+            | "audio/flac"
+            | "audio/mpeg"
+            | "text/plain",
         ) => Asked {
             examples: vec![RawExample::Encoded(body.to_vec())],
             top_k: None,
