@@ -12,8 +12,16 @@ fn table() -> String {
     for row in 0..400_u32 {
         let age = 18 + row * 37 % 60;
         let plan = ["basic", "plus", "gold"][row as usize * 7 % 3];
-        let left = if age > 45 || plan == "basic" { "yes" } else { "no" };
-        let shown = if row % 11 == 0 { "?".to_owned() } else { age.to_string() };
+        let left = if age > 45 || plan == "basic" {
+            "yes"
+        } else {
+            "no"
+        };
+        let shown = if row % 11 == 0 {
+            "?".to_owned()
+        } else {
+            age.to_string()
+        };
         let _ = writeln!(text, "{row};{shown};{plan};{left}");
     }
     text
@@ -60,22 +68,40 @@ fn home() -> Home {
 fn a_table_is_learned_from_and_rows_are_asked_about() {
     let home = home();
     let trained = home.run(&["train", "recipe.toml"]).expect(0);
-    assert!(trained.stderr.contains("\"id\" is left out: identifier"), "{}", trained.stderr);
+    assert!(
+        trained.stderr.contains("\"id\" is left out: identifier"),
+        "{}",
+        trained.stderr
+    );
 
     let row = r#"{"age": 60, "plan": "gold", "colour": "more than was learned"}"#;
     let answer = home.run(&["predict", "churn", "--row", row]).expect(0);
-    assert!(answer.stdout.starts_with("Predicted class: yes"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.starts_with("Predicted class: yes"),
+        "{}",
+        answer.stdout
+    );
 
     // Each row is an answer, and a bad one fails alone.
     fs::write(home.path("rows.csv"), "plan,age\nplus,20\nplus\nbasic,?\n").unwrap();
-    let rows = home.run(&["predict", "churn", "rows.csv", "--format", "json"]).expect(2);
+    let rows = home
+        .run(&["predict", "churn", "rows.csv", "--format", "json"])
+        .expect(2);
     let lines = rows.json_lines();
     assert_eq!(lines.len(), 3);
     assert_eq!(lines[0]["prediction"]["classes"][0]["label"], "no");
     assert_eq!(lines[2]["prediction"]["classes"][0]["label"], "yes");
-    assert!(lines[1]["error"].as_str().unwrap().contains("1 cells"), "{:?}", lines[1]);
+    assert!(
+        lines[1]["error"].as_str().unwrap().contains("1 cells"),
+        "{:?}",
+        lines[1]
+    );
 
-    fs::write(home.path("rows.jsonl"), "{\"age\": 60, \"plan\": \"gold\"}\n").unwrap();
+    fs::write(
+        home.path("rows.jsonl"),
+        "{\"age\": 60, \"plan\": \"gold\"}\n",
+    )
+    .unwrap();
     let answer = home.run(&["predict", "churn", "rows.jsonl"]).expect(0);
     assert!(answer.stdout.contains("yes"), "{}", answer.stdout);
 
@@ -84,9 +110,18 @@ fn a_table_is_learned_from_and_rows_are_asked_about() {
         (r#"{"age": "old", "plan": "gold"}"#, "\"old\" is none"),
         (r#"{"age": [1], "plan": "gold"}"#, "\"age\" is a list"),
     ] {
-        home.run(&["predict", "churn", "--row", row]).expect(2).complains(part);
+        home.run(&["predict", "churn", "--row", row])
+            .expect(2)
+            .complains(part);
     }
-    let evaluated = home.run(&["evaluate", "churn", "--dataset", "customers.toml:test", "--format", "json"]);
+    let evaluated = home.run(&[
+        "evaluate",
+        "churn",
+        "--dataset",
+        "customers.toml:test",
+        "--format",
+        "json",
+    ]);
     assert!(evaluated.expect(0).stdout.contains("roc_auc"));
 }
 
@@ -99,9 +134,13 @@ fn tables_that_cannot_be_learned_from_say_why() {
         ("id;age;plan\n1;2;a\n", "no column \"left\""),
     ] {
         fs::write(home.path("customers.csv"), text).unwrap();
-        home.run(&["train", "recipe.toml"]).expect(2).complains(part);
+        home.run(&["train", "recipe.toml"])
+            .expect(2)
+            .complains(part);
     }
     let one_class = table().replace(";no\n", ";yes\n");
     fs::write(home.path("customers.csv"), one_class).unwrap();
-    home.run(&["train", "recipe.toml"]).expect(2).complains("nothing to tell apart");
+    home.run(&["train", "recipe.toml"])
+        .expect(2)
+        .complains("nothing to tell apart");
 }
