@@ -133,14 +133,6 @@ pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
             }
             inputs.extend(found);
         } else if path.exists() || !text.contains(['*', '?', '[']) {
-            if path.is_file()
-                && TABLE_EXTENSIONS
-                    .iter()
-                    .any(|ending| has_extension(path, ending))
-            {
-                inputs.extend(rows_of(path)?);
-                continue;
-            }
             // A file that is not there fails alone, when it is read.
             inputs.push(Input::File(path.to_owned()));
         } else {
@@ -162,6 +154,25 @@ pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
         }
     }
     Ok(inputs)
+}
+
+/// The same inputs, with a table's rows in place of its file.
+pub(crate) fn with_rows(inputs: Vec<Input>) -> anyhow::Result<Vec<Input>> {
+    let mut all = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        match input {
+            Input::File(path)
+                if path.is_file()
+                    && TABLE_EXTENSIONS
+                        .iter()
+                        .any(|ending| has_extension(&path, ending)) =>
+            {
+                all.extend(rows_of(&path)?);
+            }
+            other => all.push(other),
+        }
+    }
+    Ok(all)
 }
 
 fn has_extension(path: &Path, ending: &str) -> bool {
