@@ -14,7 +14,7 @@ use mofang_nn::NetworkSpec;
 use mofang_trees::{Booster, ENSEMBLE_FILE, Ensemble, Iteration, Rows, Settings, Targets};
 use mofang_types::{ArtifactDigest, ModelInput, Tensor};
 
-use super::session::{class_weights, first_state, id_of, millis};
+use super::session::{check_classes, class_weights, first_state, id_of, millis};
 use super::{
     EpochProgress, RunStatus, TrainOutcome, TrainRequest, TrainStart, gate_of, judge, network_spec,
 };
@@ -320,6 +320,7 @@ fn booster(
         ))
         .into());
     };
+    check_classes(recipe, dataset)?;
     let (values, targets) = matrix(split, pipeline)?;
     let class_weights = class_weights(recipe, dataset)?;
     let weight = |target: &Target| {
