@@ -156,23 +156,22 @@ pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
     Ok(inputs)
 }
 
-/// The same inputs, with a table's rows in place of its file.
+/// The inputs with the rows of tables in place of the files that hold them.
 pub(crate) fn with_rows(inputs: Vec<Input>) -> anyhow::Result<Vec<Input>> {
-    let mut all = Vec::with_capacity(inputs.len());
+    let mut found = Vec::with_capacity(inputs.len());
     for input in inputs {
-        match input {
-            Input::File(path)
-                if path.is_file()
-                    && TABLE_EXTENSIONS
-                        .iter()
-                        .any(|ending| has_extension(&path, ending)) =>
-            {
-                all.extend(rows_of(&path)?);
-            }
-            other => all.push(other),
+        if let Input::File(path) = &input
+            && path.is_file()
+            && TABLE_EXTENSIONS
+                .iter()
+                .any(|ending| has_extension(path, ending))
+        {
+            found.extend(rows_of(path)?);
+        } else {
+            found.push(input);
         }
     }
-    Ok(all)
+    Ok(found)
 }
 
 fn has_extension(path: &Path, ending: &str) -> bool {

@@ -203,7 +203,7 @@ fn a_file_of_another_format_is_told_what_is_read() {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("PyTorch (.pth, .pt, .th, .bin) and safetensors"),
+            error.contains("PyTorch (.pth, .pt, .th, .bin), safetensors and ONNX are read"),
             "{error}"
         );
     }

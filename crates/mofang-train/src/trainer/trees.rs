@@ -57,6 +57,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn open(request: TrainRequest<'a>) -> Result<Self, TrainError> {
         let (recipe, dataset) = (&request.recipe, &request.dataset);
+        check_classes(recipe, dataset)?;
         let train = dataset.split(SplitName::Train)?;
         let fitted = recipe.pipeline.fit(train)?;
         let pipeline = fitted

@@ -24,7 +24,7 @@ use crate::text_lines::texts_of;
 pub(crate) struct PredictArgs {
     /// The version: digits (the latest), digits@2, digits@production
     model: ModelReference,
-    /// Files, patterns ('images/*.png'), directories, tables row by row, or - for stdin
+    /// Files, patterns such as 'images/*.png', directories, tables whose rows are asked about one by one (.csv, .tsv, .jsonl), or - for stdin
     #[arg(required_unless_present_any = ["random", "row", "text"], value_name = "INPUT")]
     inputs: Vec<String>,
     /// Ask about a text; may be given several times
@@ -75,7 +75,6 @@ enum Form {
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &PredictArgs) -> anyhow::Result<()> {
     let inputs = expand(&args.inputs)?;
-    // The lines of a table are texts where they are asked for, and rows where they are not.
     let mut inputs = if args.lines {
         texts_of(&inputs, &args.column)?
     } else {
