@@ -186,8 +186,11 @@ async fn wrong_requests_are_refused_with_the_row() {
         assert!(message.contains(said), "{said} is not in {message}");
     }
     let key = &app.user(Role::Caller).key;
-    let table = app.post(PATH).bearer(key).body("text/csv", "1,2,3");
-    table.send().await.expect(415);
+    let unknown = app.post(PATH).bearer(key).body("application/xml", "<a/>");
+    unknown.send().await.expect(415);
+    // A table is read, and a model of images takes none of its rows.
+    let table = app.post(PATH).bearer(key).body("text/csv", "a,b\n1,2\n");
+    table.send().await.expect(400);
     let nobody = app.post(PATH).send().await.expect(401);
     assert_eq!(nobody.json()["error_code"], "UNAUTHENTICATED");
 }
