@@ -186,11 +186,12 @@ async fn wrong_requests_are_refused_with_the_row() {
         assert!(message.contains(said), "{said} is not in {message}");
     }
     let key = &app.user(Role::Caller).key;
-    let unknown = app.post(PATH).bearer(key).body("application/xml", "<a/>");
-    unknown.send().await.expect(415);
-    // A table is read, and a model of images takes none of its rows.
+    let page = app.post(PATH).bearer(key).body("text/html", "1,2,3");
+    page.send().await.expect(415);
+    // A row is nothing to a model of images.
     let table = app.post(PATH).bearer(key).body("text/csv", "a,b\n1,2\n");
-    table.send().await.expect(400);
+    let refused = table.send().await.expect(400);
+    assert!(refused.text().contains("row 0"), "{}", refused.text());
     let nobody = app.post(PATH).send().await.expect(401);
     assert_eq!(nobody.json()["error_code"], "UNAUTHENTICATED");
 }
