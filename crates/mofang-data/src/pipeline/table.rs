@@ -99,12 +99,14 @@ pub(super) fn fit(transforms: &mut [Transform], examples: &[Example]) -> Result<
 /// Fits a step that is about numbers and changes them as it will.
 fn fit_numbers(transform: &mut Transform, columns: &mut [(String, Vec<f64>)]) {
     for (name, numbers) in columns {
-        match transform {
-            Transform::ClipOutliers(step) => step.fit(name, numbers),
-            Transform::Impute(step) => step.fit(name, numbers),
-            Transform::QuantileNormal(step) => step.fit(name, numbers),
-            Transform::Standardize(step) => step.fit(name, numbers),
-            _ => {}
+        if let Transform::ClipOutliers(step) = transform {
+            step.fit(name, numbers);
+        } else if let Transform::Impute(step) = transform {
+            step.fit(name, numbers);
+        } else if let Transform::QuantileNormal(step) = transform {
+            step.fit(name, numbers);
+        } else if let Transform::Standardize(step) = transform {
+            step.fit(name, numbers);
         }
     }
 }
@@ -145,17 +147,15 @@ struct Source {
 
 impl Plan {
     fn new(transforms: &[Transform]) -> Result<Self, DataError> {
-        let columns: &Columns = transforms
-            .iter()
-            .find_map(|step| match step {
-                Transform::Columns(step) => Some(step),
-                _ => None,
-            })
-            .ok_or_else(|| unfitted("columns"))?;
-        let parts = transforms.iter().find_map(|step| match step {
-            Transform::Dates(step) => Some(step.parts.as_slice()),
-            _ => None,
-        });
+        let (mut columns, mut parts): (Option<&Columns>, Option<&[DatePart]>) = (None, None);
+        for transform in transforms {
+            if let Transform::Columns(step) = transform {
+                columns = Some(step);
+            } else if let Transform::Dates(step) = transform {
+                parts = Some(&step.parts);
+            }
+        }
+        let columns = columns.ok_or_else(|| unfitted("columns"))?;
         let used = columns.used.as_ref().ok_or_else(|| unfitted("columns"))?;
         let mut plan = Self {
             numbers: Vec::new(),
@@ -319,45 +319,39 @@ impl TableFront {
 
     fn take(&mut self, transform: &Transform, categories: &[String]) -> Result<(), DataError> {
         let numbers = self.numbers.iter_mut();
-        match transform {
-            Transform::ClipOutliers(step) => {
-                for number in numbers {
-                    let name = &number.source.name;
-                    number.bounds = Some(*known("clip_outliers", step.bounds.as_ref(), name)?);
+        if let Transform::ClipOutliers(step) = transform {
+            for number in numbers {
+                let name = &number.source.name;
+                number.bounds = Some(*known("clip_outliers", step.bounds.as_ref(), name)?);
+            }
+        } else if let Transform::Columns(step) = transform {
+            self.notes = step.notes();
+        } else if let Transform::EncodeCategories(step) = transform {
+            for name in categories {
+                let texts = known("encode_categories", step.categories.as_ref(), name)?;
+                self.codes.push(Categories::count(texts));
+                self.categories.push((name.clone(), Categories::new(texts)));
+            }
+        } else if let Transform::Impute(step) = transform {
+            for (place, number) in numbers.enumerate() {
+                let name = &number.source.name;
+                number.fill = Some(*known("impute", step.values.as_ref(), name)?);
+                if step.indicators.contains(name) {
+                    self.indicators.push(place);
                 }
             }
-            Transform::Columns(step) => self.notes = step.notes(),
-            Transform::EncodeCategories(step) => {
-                for name in categories {
-                    let texts = known("encode_categories", step.categories.as_ref(), name)?;
-                    self.codes.push(Categories::count(texts));
-                    self.categories.push((name.clone(), Categories::new(texts)));
-                }
+        } else if let Transform::QuantileNormal(step) = transform {
+            for number in numbers {
+                let name = &number.source.name;
+                let references = known("quantile_normal", step.references.as_ref(), name)?;
+                number.spread = Spread::Normal(references.clone());
             }
-            Transform::Impute(step) => {
-                for (place, number) in numbers.enumerate() {
-                    let name = &number.source.name;
-                    number.fill = Some(*known("impute", step.values.as_ref(), name)?);
-                    if step.indicators.contains(name) {
-                        self.indicators.push(place);
-                    }
-                }
+        } else if let Transform::Standardize(step) = transform {
+            for number in numbers {
+                let name = &number.source.name;
+                let scale = known("standardize", step.scales.as_ref(), name)?;
+                number.spread = Spread::Scale(*scale);
             }
-            Transform::QuantileNormal(step) => {
-                for number in numbers {
-                    let name = &number.source.name;
-                    let references = known("quantile_normal", step.references.as_ref(), name)?;
-                    number.spread = Spread::Normal(references.clone());
-                }
-            }
-            Transform::Standardize(step) => {
-                for number in numbers {
-                    let name = &number.source.name;
-                    let scale = known("standardize", step.scales.as_ref(), name)?;
-                    number.spread = Spread::Scale(*scale);
-                }
-            }
-            _ => {}
         }
         Ok(())
     }

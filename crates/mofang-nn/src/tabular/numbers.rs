@@ -154,6 +154,11 @@ impl Numbers {
 
     /// How much of each bin a number has passed: 0 before it, 1 behind it; before the first and behind
     /// the last it goes on beyond.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "bins are few, and edges are f32 like what they are compared with"
+    )]
     fn shares(&self, numbers: Tensor<2>) -> Tensor<3> {
         let [batch, count] = numbers.dims();
         let device = numbers.device();

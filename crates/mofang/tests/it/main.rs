@@ -11,5 +11,6 @@ mod quickstart;
 mod recordings;
 mod server;
 mod support;
+mod tables;
 mod texts;
 mod train;
