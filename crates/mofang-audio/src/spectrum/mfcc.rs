@@ -14,7 +14,8 @@ use crate::{AudioError, Features, Waveform};
 pub struct MfccSettings {
     /// Coefficients.
     pub n_mfcc: usize,
-    /// The spectrogram; its compression is decibels with a top of 80 unless it is given.
+    /// The spectrogram. Where it is left out, its compression is decibels with a top of 80, as in
+    /// torchaudio; one that is given says its own, or has `log_mel`, torchaudio's `log_mels=True`.
     pub mel: MelSettings,
 }
 
