@@ -133,14 +133,6 @@ pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
             }
             inputs.extend(found);
         } else if path.exists() || !text.contains(['*', '?', '[']) {
-            if path.is_file()
-                && TABLE_EXTENSIONS
-                    .iter()
-                    .any(|ending| has_extension(path, ending))
-            {
-                inputs.extend(rows_of(path)?);
-                continue;
-            }
             // A file that is not there fails alone, when it is read.
             inputs.push(Input::File(path.to_owned()));
         } else {
@@ -162,6 +154,24 @@ pub(crate) fn expand(texts: &[String]) -> anyhow::Result<Vec<Input>> {
         }
     }
     Ok(inputs)
+}
+
+/// The inputs with the rows of tables in place of the files that hold them.
+pub(crate) fn with_rows(inputs: Vec<Input>) -> anyhow::Result<Vec<Input>> {
+    let mut found = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        if let Input::File(path) = &input
+            && path.is_file()
+            && TABLE_EXTENSIONS
+                .iter()
+                .any(|ending| has_extension(path, ending))
+        {
+            found.extend(rows_of(path)?);
+        } else {
+            found.push(input);
+        }
+    }
+    Ok(found)
 }
 
 fn has_extension(path: &Path, ending: &str) -> bool {

@@ -133,7 +133,10 @@ async fn wrong_requests_are_refused_with_the_row() {
             "row 1: a text is not the base64",
         ),
         (json!({ "instances": [[true]] }), "true or false"),
-        (json!({ "instances": [null] }), "invalid JSON"),
+        (
+            json!({ "instances": [null] }),
+            "row 0: null, true or false stands",
+        ),
         (json!({ "instances": [vec![1e39; 64]] }), "not finite"),
         (
             json!({ "inputs": { "picture": [tensor(0)] } }),
@@ -183,8 +186,12 @@ async fn wrong_requests_are_refused_with_the_row() {
         assert!(message.contains(said), "{said} is not in {message}");
     }
     let key = &app.user(Role::Caller).key;
-    let table = app.post(PATH).bearer(key).body("text/csv", "1,2,3");
-    table.send().await.expect(415);
+    let page = app.post(PATH).bearer(key).body("text/html", "1,2,3");
+    page.send().await.expect(415);
+    // A row is nothing to a model of images.
+    let table = app.post(PATH).bearer(key).body("text/csv", "a,b\n1,2\n");
+    let refused = table.send().await.expect(400);
+    assert!(refused.text().contains("row 0"), "{}", refused.text());
     let nobody = app.post(PATH).send().await.expect(401);
     assert_eq!(nobody.json()["error_code"], "UNAUTHENTICATED");
 }

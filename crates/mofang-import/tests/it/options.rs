@@ -197,13 +197,12 @@ fn a_file_of_another_format_is_told_what_is_read() {
     for bytes in [
         b"".as_slice(),
         b"GGUF\x03\0\0\0aaaaaaaa",
-        b"\x08\x07\x12\x07pytorch",
     ] {
         let error = try_import("x.bin", bytes, &options())
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("PyTorch (.pth, .pt, .th, .bin) and safetensors"),
+            error.contains("PyTorch (.pth, .pt, .th, .bin), safetensors and ONNX are read"),
             "{error}"
         );
     }

@@ -535,7 +535,7 @@ fn digests_of(fitted: &FittedPipeline) -> BTreeMap<String, ArtifactDigest> {
 }
 
 /// Refuses to learn classes where there is one alone, and warns of those that no training example has.
-fn check_classes(recipe: &Recipe, dataset: &Dataset) -> Result<(), TrainError> {
+pub(super) fn check_classes(recipe: &Recipe, dataset: &Dataset) -> Result<(), TrainError> {
     if !recipe.model.task.is_classification() {
         return Ok(());
     }

@@ -14,7 +14,7 @@ use mofang_nn::NetworkSpec;
 use mofang_trees::{Booster, ENSEMBLE_FILE, Ensemble, Iteration, Rows, Settings, Targets};
 use mofang_types::{ArtifactDigest, ModelInput, Tensor};
 
-use super::session::{class_weights, first_state, id_of, millis};
+use super::session::{check_classes, class_weights, first_state, id_of, millis};
 use super::{
     EpochProgress, RunStatus, TrainOutcome, TrainRequest, TrainStart, gate_of, judge, network_spec,
 };
@@ -57,6 +57,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn open(mut request: TrainRequest<'a>) -> Result<Self, TrainError> {
         let (recipe, dataset) = (&request.recipe, &request.dataset);
+        check_classes(recipe, dataset)?;
         let train = dataset.split(SplitName::Train)?;
         let fitted = recipe.pipeline.fit(train)?;
         let pipeline = fitted

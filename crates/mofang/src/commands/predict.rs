@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::backend::Predicted;
 use crate::context::Context;
 use crate::exit::{Failure, code_of, describe};
-use crate::inputs::{Input, expand};
+use crate::inputs::{Input, expand, with_rows};
 use crate::output::Format;
 use crate::shape::Shape;
 use crate::text_lines::texts_of;
@@ -74,10 +74,12 @@ enum Form {
 
 /// Runs the command.
 pub(crate) fn run(context: &Context, args: &PredictArgs) -> anyhow::Result<()> {
-    let mut inputs = expand(&args.inputs)?;
-    if args.lines {
-        inputs = texts_of(&inputs, &args.column)?;
-    }
+    let inputs = expand(&args.inputs)?;
+    let mut inputs = if args.lines {
+        texts_of(&inputs, &args.column)?
+    } else {
+        with_rows(inputs)?
+    };
     inputs.extend(args.text.iter().cloned().map(Input::Text));
     inputs.extend(args.row.iter().cloned().map(Input::Row));
     inputs.extend(args.random.iter().map(|shape| Input::Random {

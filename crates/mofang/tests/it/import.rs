@@ -92,7 +92,7 @@ fn what_cannot_be_imported_is_refused_with_the_way_out() {
     for (arguments, part) in [
         (vec!["empty.pth"], "it is empty"),
         (vec!["missing.pth"], "missing.pth"),
-        (vec!["."], "no file that an import reads"),
+        (vec!["."], "is not known"),
         (
             vec!["https://example.org/model.pth"],
             "addresses are not opened",
