@@ -164,9 +164,10 @@ impl DataError {
 
     /// The same, of an example of a dataset that it names.
     pub(crate) fn of_example(self, id: &str) -> Self {
-        match self {
-            Self::UnreadableText(reason) => Self::UnreadableText(format!("{id}: {reason}")),
-            other => other,
+        if let Self::UnreadableText(reason) = self {
+            Self::UnreadableText(format!("{id}: {reason}"))
+        } else {
+            self
         }
     }
 

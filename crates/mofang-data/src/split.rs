@@ -7,7 +7,7 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::table::{DateFormat, number_of, text_of};
+use crate::table::{DateFormat, Moment, number_of, text_of};
 use crate::{Cell, DataError, Example, RawExample, SplitName};
 
 /// What becomes of an input that is there twice.
@@ -55,8 +55,7 @@ const NEAR_DUPLICATE_SIMILARITY: f64 = 0.9;
 /// The default is not written, so that the digests of recipes from before it stay.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
-    clippy::float_cmp,
-    reason = "serde asks for a reference; the very value of the default is meant"
+    reason = "serde asks for a reference"
 )]
 fn is_default_similarity(similarity: &f64) -> bool {
     *similarity == NEAR_DUPLICATE_SIMILARITY
@@ -180,11 +179,11 @@ fn cells_of<'a>(examples: &'a [Example], column: &str) -> Result<Vec<&'a Cell>, 
 fn last(examples: &[Example], share: f64, column: &str) -> Result<Vec<bool>, DataError> {
     let cells = cells_of(examples, column)?;
     let texts: Vec<String> = cells.iter().map(|cell| text_of(cell)).collect();
-    let numbers: Option<Vec<f64>> = cells.iter().map(|cell| number_of(cell)).collect();
+    let numbers: Option<Vec<f64>> = cells.iter().copied().map(number_of).collect();
     let dates = DateFormat::of(texts.iter().map(String::as_str)).map(|format| {
         let days = texts
             .iter()
-            .map(|text| format.parse(text).map_or(0.0, |moment| moment.days()));
+            .map(|text| format.parse(text).map_or(0.0, Moment::days));
         days.collect::<Vec<f64>>()
     });
     let mut order: Vec<usize> = (0..examples.len()).collect();

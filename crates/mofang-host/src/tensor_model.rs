@@ -63,7 +63,10 @@ impl TensorModel {
             }
         };
         let has_output = |output: &&str| description.outputs.iter().any(|one| one.name == **output);
-        if Some(config.output.as_str()).as_ref().is_none_or(|x| !has_output(x)) {
+        if Some(config.output.as_str())
+            .as_ref()
+            .is_none_or(|x| !has_output(x))
+        {
             return Err(HostError::Configuration(format!(
                 "the model does not have the output \"{}\"",
                 config.output

@@ -10,10 +10,6 @@ use crate::tabular::TabularMlp;
 use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody, VitBody};
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a process has few networks, and burn's modules cannot be boxed"
-)]
 #[derive(Module, Debug)]
 pub(crate) enum Body {
     /// A Transformer encoder of tokens.

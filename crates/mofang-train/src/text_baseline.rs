@@ -63,9 +63,11 @@ pub(crate) fn linear(train: &Split, judged: &Split, classes: usize) -> Option<Ou
 }
 
 fn texts(examples: &[Example]) -> Option<Vec<String>> {
-    let text = |example: &Example| match &example.input {
-        RawExample::Text(text) => Some(comparable(text)),
-        _ => None,
+    let text = |example: &Example| {
+        let RawExample::Text(text) = &example.input else {
+            return None;
+        };
+        Some(comparable(text))
     };
     examples.iter().map(text).collect()
 }

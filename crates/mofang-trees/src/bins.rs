@@ -88,7 +88,9 @@ impl Binning {
 /// The code that a value is.
 #[expect(clippy::cast_sign_loss, reason = "it is at least 0")]
 pub(crate) fn index_of(value: f32) -> Option<usize> {
-    (0.0..16_777_216.0).contains(&value).then_some(value as usize)
+    (0.0..16_777_216.0)
+        .contains(&value)
+        .then_some(value as usize)
 }
 
 /// A number from the lower up to, and not including, the higher: their middle, where f32 has one.

@@ -118,8 +118,8 @@ impl Search<'_> {
     fn numbers(&mut self, column: usize, sums: &[Sums], bounds: usize) {
         let missing = sums[usize::from(MISSING)];
         let mut left = Sums::default();
-        for bin in 0..=bounds.min(BINS - 2) {
-            left = left.plus(sums[bin]);
+        for (bin, own) in sums.iter().enumerate().take(bounds.min(BINS - 2) + 1) {
+            left = left.plus(*own);
             if missing.rows == 0 {
                 if bin < bounds {
                     // What never was missing goes with the many.

@@ -349,8 +349,8 @@ mod tests {
             );
         }
         // Those of recordings are tested where they are applied, in `pipeline/recording.rs`.
-        const OF_RECORDINGS: usize = 5;
-        assert_eq!(every.len() + OF_RECORDINGS, all().len());
+        let of_recordings = 5;
+        assert_eq!(every.len() + of_recordings, all().len());
         assert!(all().is_sorted_by_key(|info| info.name));
     }
 

@@ -286,9 +286,11 @@ mod tests {
 
     #[test]
     fn a_vector_is_scaled_to_the_length_1_or_left() {
-        let values = |outputs: &[f32], normalize| match embedding(outputs, normalize).unwrap() {
-            Prediction::Embedding(values) => values,
-            other => panic!("{other:?}"),
+        let values = |outputs: &[f32], normalize| {
+            let Prediction::Embedding(values) = embedding(outputs, normalize).unwrap() else {
+                panic!("no vector");
+            };
+            values
         };
         mofang_types::testing::assert_close(&values(&[3.0, 4.0], true), &[0.6, 0.8], 1e-6);
         mofang_types::testing::assert_close(&values(&[3.0, 4.0], false), &[3.0, 4.0], 1e-6);

@@ -307,7 +307,9 @@ fn examples_of(
 /// Gives a cell the form of its column's kind, or the text that cannot have it.
 fn typed(cell: &mut Cell, kind: ColumnKind) -> Result<(), String> {
     match (kind, &*cell) {
-        (_, Cell::Missing) | (ColumnKind::Ignored, _) => Ok(()),
+        (_, Cell::Missing)
+        | (ColumnKind::Ignored, _)
+        | (ColumnKind::Category | ColumnKind::Date, Cell::Text(_)) => Ok(()),
         (ColumnKind::Number, present) => match number_of(present) {
             Some(number) => {
                 *cell = Cell::Number(number);
@@ -326,7 +328,6 @@ fn typed(cell: &mut Cell, kind: ColumnKind) -> Result<(), String> {
             }
             Ok(())
         }
-        (ColumnKind::Category | ColumnKind::Date, Cell::Text(_)) => Ok(()),
     }
 }
 
@@ -359,9 +360,11 @@ mod tests {
         assert_eq!(files.labels, ["bad", "good"]);
         assert_eq!(files.ignored, BTreeSet::from(["id".to_owned()]));
         let examples = &files.splits[&SplitName::Train].examples;
-        let cell = |row: usize, name: &str| match &examples[row].input {
-            RawExample::Row(row) => row.get(name).cloned(),
-            _ => None,
+        let cell = |row: usize, name: &str| {
+            let RawExample::Row(row) = &examples[row].input else {
+                return None;
+            };
+            row.get(name).cloned()
         };
         assert_eq!(cell(0, "age"), Some(Cell::Number(39.0)));
         assert_eq!(cell(1, "age"), Some(Cell::Missing));

@@ -269,10 +269,10 @@ mod tests {
     }
 
     fn text(example: &Example) -> &str {
-        match &example.input {
-            RawExample::Text(text) => text,
-            other => panic!("{other:?}"),
-        }
+        let RawExample::Text(text) = &example.input else {
+            panic!("no text");
+        };
+        text
     }
 
     #[test]

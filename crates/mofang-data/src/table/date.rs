@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 /// How a column writes its dates. A time may follow after a blank or a `T`: `13:05` or `13:05:59`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "what comes first is what tells them apart"
+)]
 pub enum DateFormat {
     /// `31/12/2011` or `31.12.2011`
     DayFirst,

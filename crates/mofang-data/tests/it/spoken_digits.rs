@@ -19,7 +19,6 @@ fn the_official_split_is_read_and_every_recording_prepared() {
     let dataset = store.load("fsdd", &settings).unwrap();
     assert_eq!(dataset.cleaning.examined, 3_000);
     let sizes: Vec<usize> = dataset.splits.values().map(|split| split.len()).collect();
-    println!("{sizes:?} {:?}", dataset.cleaning);
     assert_eq!(
         sizes.iter().sum::<usize>() + dataset.cleaning.removed.len(),
         3_000

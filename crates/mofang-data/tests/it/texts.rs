@@ -59,7 +59,6 @@ fn the_catalogue_s_texts_are_read_cleaned_and_split() {
             !counts.contains_key(&RemovalReason::MissingLabel),
             "{name}: {counts:?}"
         );
-        eprintln!("{name}: {:?} {counts:?}", sizes(&dataset));
     }
 }
 
@@ -154,6 +153,10 @@ const TEXTS: [&str; 6] = [
     "tabs\tand  two spaces",
 ];
 
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test cannot go on without its tokenizer"
+)]
 fn trained(model: TokenizerModel) -> Vec<u8> {
     let settings = TrainTokenizer {
         model,

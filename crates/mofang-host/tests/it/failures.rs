@@ -199,6 +199,10 @@ fn a_binary_that_is_no_host_is_told() {
 const ALONE: &str = "MOFANG_HOST_TEST_ALONE";
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment tells a process that it was started for this test"
+)]
 fn loading_and_unloading_gives_all_memory_back() {
     // The memory of a process is that of all tests in it, so this one has a process of its own.
     if std::env::var_os(ALONE).is_none() {

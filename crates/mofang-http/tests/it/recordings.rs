@@ -6,6 +6,10 @@ use serde_json::json;
 
 const PATH: &str = "/v1/models/sounds/predict";
 
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test cannot go on without its application"
+)]
 async fn app() -> (TestApp, String) {
     let app = TestApp::new().await;
     let draft = tiny_recording_draft(1).unwrap();

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 const PATH: &str = "/v1/models/mail/predict";
 
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test cannot go on without its application"
+)]
 async fn app() -> TestApp {
     let app = TestApp::new().await;
     let draft = tiny_text_draft(3).unwrap();

@@ -194,10 +194,7 @@ fn a_wrong_option_is_named() {
 
 #[test]
 fn a_file_of_another_format_is_told_what_is_read() {
-    for bytes in [
-        b"".as_slice(),
-        b"GGUF\x03\0\0\0aaaaaaaa",
-    ] {
+    for bytes in [b"".as_slice(), b"GGUF\x03\0\0\0aaaaaaaa"] {
         let error = try_import("x.bin", bytes, &options())
             .unwrap_err()
             .to_string();

@@ -114,7 +114,7 @@ impl Config {
                 reason,
             })
         };
-        if self.n_head == 0 || self.n_embd == 0 || self.n_embd % self.n_head != 0 {
+        if self.n_head == 0 || self.n_embd == 0 || !self.n_embd.is_multiple_of(self.n_head) {
             return invalid(format!(
                 "an n_embd of {} is no multiple of {} heads",
                 self.n_embd, self.n_head

@@ -135,13 +135,13 @@ impl Config {
         };
         let heads = self.heads();
         let hidden = self.hidden_size;
-        if heads.queries == 0 || heads.features == 0 || hidden % (2 * heads.queries) != 0 {
+        if heads.queries == 0 || heads.features == 0 || !hidden.is_multiple_of(2 * heads.queries) {
             return invalid(format!(
                 "a hidden_size of {hidden} is no multiple of twice {} attention heads",
                 heads.queries
             ));
         }
-        if heads.keys == 0 || heads.queries % heads.keys != 0 {
+        if heads.keys == 0 || !heads.queries.is_multiple_of(heads.keys) {
             return invalid(format!(
                 "{} attention heads are no multiple of {} of keys and values",
                 heads.queries, heads.keys

@@ -62,13 +62,11 @@ impl StateDict {
         if self.tensors.contains_key(name) {
             return;
         }
-        let others = BASE_PREFIXES.iter().flat_map(|prefix| {
+        let mut others = BASE_PREFIXES.iter().flat_map(|prefix| {
             let without = name.strip_prefix(prefix).map(str::to_owned);
             without.into_iter().chain([format!("{prefix}{name}")])
         });
-        let found = others
-            .filter_map(|other| self.tensors.remove(&other))
-            .next();
+        let found = others.find_map(|other| self.tensors.remove(&other));
         if let Some(tensor) = found {
             self.tensors.insert(name.to_owned(), tensor);
         }

@@ -30,11 +30,7 @@ fn small_config(name: &str) -> serde_json::Value {
             "intermediate_size": 16, "max_position_embeddings": 12,
         }),
         "gpt2" => serde_json::json!({"n_embd": 12, "n_head": 3, "n_layer": 1, "n_positions": 12}),
-        "llama" => serde_json::json!({
-            "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 1,
-            "intermediate_size": 16,
-        }),
-        "vit" => serde_json::json!({
+        "llama" | "vit" => serde_json::json!({
             "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 1,
             "intermediate_size": 16,
         }),

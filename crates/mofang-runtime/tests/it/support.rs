@@ -51,6 +51,10 @@ pub(crate) fn onnx_package() -> Package {
 }
 
 /// A package around trees that tell which of two numbers is larger.
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test cannot go on without its package"
+)]
 pub(crate) fn trees_package() -> Package {
     let values: Vec<f32> = (0..200_u8)
         .map(|value| f32::from(value * 37 % 101))
@@ -68,7 +72,9 @@ pub(crate) fn trees_package() -> Package {
         categories: &[],
     };
     let mut booster = Booster::new(rows, targets, vec![1.0; 100], Settings::default(), 1).unwrap();
-    (0..5).for_each(|_| drop(booster.step()));
+    for _ in 0..5 {
+        booster.step();
+    }
     let ensemble = booster.ensemble();
     let input = ModelInput::Row {
         numbers: 2,

@@ -221,8 +221,8 @@ impl TrainSection {
         {
             return invalid(format!("clip_norm = {norm} is not above 0"));
         }
-        let factors = self.learning_rate_factors.iter();
-        if let Some((name, factor)) = factors.filter(|(_, factor)| !(0.0..=1e6).contains(*factor)).next() {
+        let mut factors = self.learning_rate_factors.iter();
+        if let Some((name, factor)) = factors.find(|(_, factor)| !(0.0..=1e6).contains(*factor)) {
             return invalid(format!(
                 "learning_rate_factors: {factor} for \"{name}\" is not between 0 and 1000000"
             ));

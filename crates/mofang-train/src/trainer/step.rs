@@ -22,6 +22,10 @@ pub(super) struct StepInput {
 }
 
 /// What came of a step.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, which is taken apart at once"
+)]
 pub(super) enum StepResult {
     /// The network has changed.
     Done {

@@ -121,12 +121,14 @@ fn dataset(labels: &[&str], target: fn(f64, usize) -> Target) -> Arc<Dataset> {
     })
 }
 
+#[expect(clippy::cast_precision_loss, reason = "there are few jobs")]
 fn classes() -> Arc<Dataset> {
     dataset(&["no", "yes"], |age, job| {
         Target::Class(usize::from(age + 10.0 * job as f64 > 55.0))
     })
 }
 
+#[expect(clippy::cast_precision_loss, reason = "there are few jobs")]
 fn numbers() -> Arc<Dataset> {
     dataset(&["income"], |age, job| {
         Target::Number(1_000.0 * (age + 20.0 * job as f64))

@@ -45,7 +45,7 @@ optimizer = { name = "adamw", learning_rate = 0.02 }
 checkpoint_every_steps = 3
 
 [train.stop]
-epochs = 12
+epochs = 30
 "#;
 
 /// A directory with a table of texts in two classes and a recipe for it.

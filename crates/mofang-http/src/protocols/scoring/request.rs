@@ -219,9 +219,9 @@ impl Table {
     fn into_rows(self) -> Result<Vec<RawExample>, ApiError> {
         let names = self.columns.unwrap_or_default().into_iter();
         let names: Arc<[String]> = names
-            .map(|name| match name {
-                serde_json::Value::String(name) => name,
-                other => other.to_string(),
+            .map(|name| match name.as_str() {
+                Some(text) => text.to_owned(),
+                None => name.to_string(),
             })
             .collect();
         self.data
