@@ -103,7 +103,7 @@ impl TrainObserver for Training<'_> {
             .map(|step| format!(", going on after step {step}"))
             .unwrap_or_default();
         self.output.note(&format!(
-            "{} parameters, {} images, {} steps in an epoch{resumed}",
+            "{} parameters, {} examples, {} steps in an epoch{resumed}",
             start.parameters, start.train_examples, start.steps_per_epoch
         ));
         self.bar = match start.steps_total {
