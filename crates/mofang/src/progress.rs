@@ -154,7 +154,7 @@ impl TrainObserver for Training<'_> {
     fn evaluating(&mut self, split: SplitName, examples: usize) {
         if split == SplitName::Test {
             self.bar
-                .set_message(format!("judging {examples} images of the test split"));
+                .set_message(format!("judging {examples} examples of the test split"));
         }
     }
 }

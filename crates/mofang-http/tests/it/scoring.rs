@@ -191,7 +191,11 @@ async fn wrong_requests_are_refused_with_the_row() {
     // A row is nothing to a model of images.
     let table = app.post(PATH).bearer(key).body("text/csv", "a,b\n1,2\n");
     let refused = table.send().await.expect(400);
-    assert!(refused.text().contains("a row of a table"), "{}", refused.text());
+    assert!(
+        refused.text().contains("a row of a table"),
+        "{}",
+        refused.text()
+    );
     let nobody = app.post(PATH).send().await.expect(401);
     assert_eq!(nobody.json()["error_code"], "UNAUTHENTICATED");
 }
