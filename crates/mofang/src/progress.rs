@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use mofang_data::SplitName;
 use mofang_nn::LoadReport;
+use mofang_train::metrics::HEADLINES;
 use mofang_train::{EpochProgress, EpochRecord, StepRecord, TrainObserver, TrainStart};
 
 use crate::output::Output;
@@ -134,11 +135,15 @@ impl TrainObserver for Training<'_> {
     }
 
     fn epoch(&mut self, epoch: &EpochRecord) {
-        self.validation = epoch
-            .validation
-            .get("accuracy")
-            .map(|accuracy| format!(" validation {accuracy:.4}"))
-            .unwrap_or_default();
+        let headline = HEADLINES
+            .into_iter()
+            .find_map(|name| Some((name, epoch.validation.get(name)?)));
+        self.validation = match headline {
+            // It stands behind that of training.
+            Some(("accuracy", value)) => format!(" validation {value:.4}"),
+            Some((name, value)) => format!(" validation {name} {value:.4}"),
+            None => String::new(),
+        };
         if !self.output.shows_progress() {
             self.output.note(&format!(
                 "epoch {} loss {:.4}{}{}, {:.1} s",

@@ -157,6 +157,9 @@ pub fn all() -> &'static [&'static dyn Metric] {
     ]
 }
 
+/// The values that are shown where there is room for few, of which each task has some.
+pub const HEADLINES: [&str; 4] = ["accuracy", "f1_macro", "r2", "rmse"];
+
 /// The value of this name, of whichever metric gives it.
 ///
 /// # Errors

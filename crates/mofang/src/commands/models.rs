@@ -1,6 +1,7 @@
 //! `mofang models …`
 
 use clap::Subcommand;
+use mofang_train::metrics::HEADLINES;
 use mofang_types::{AliasName, ModelName, ModelReference, Selector};
 use serde_json::json;
 
@@ -209,7 +210,7 @@ fn version_row(version: &VersionView) -> Vec<String> {
             .get(name)
             .map(|value| format!("{name}={value:.4}"))
     };
-    let metrics: Vec<String> = ["accuracy", "f1_macro"]
+    let metrics: Vec<String> = HEADLINES
         .into_iter()
         .filter_map(metric)
         .collect();

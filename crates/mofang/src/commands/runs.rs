@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use mofang_train::metrics::HEADLINES;
 
 use crate::context::Context;
 use crate::data_dir::Layout;
@@ -39,7 +40,7 @@ pub(crate) fn run(context: &Context, command: &RunsCommand) -> anyhow::Result<()
             let records = RunRecord::all(&layout)?;
             context.output.table(&Table::new(
                 &[
-                    "RUN", "MODEL", "DATASET", "STATUS", "ACCURACY", "VERSION", "STARTED",
+                    "RUN", "MODEL", "DATASET", "STATUS", "RESULT", "VERSION", "STARTED",
                 ],
                 &records,
                 row,
@@ -62,16 +63,19 @@ pub(crate) fn run(context: &Context, command: &RunsCommand) -> anyhow::Result<()
 }
 
 fn row(record: &RunRecord) -> Vec<String> {
-    let accuracy = record
-        .metrics
-        .get("accuracy")
-        .map_or_else(|| "-".to_owned(), |accuracy| format!("{accuracy:.4}"));
+    let headline = HEADLINES
+        .into_iter()
+        .find_map(|name| Some((name, record.metrics.get(name)?)));
+    let result = headline.map_or_else(
+        || "-".to_owned(),
+        |(name, value)| format!("{name}={value:.4}"),
+    );
     vec![
         record.id.clone(),
         record.model.clone(),
         record.dataset.clone(),
         record.status.to_string(),
-        accuracy,
+        result,
         record.version.clone().unwrap_or_else(|| "-".to_owned()),
         time_text::rfc3339(record.started_unix_ms),
     ]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use mofang_train::Recipe;
+use mofang_train::metrics::HEADLINES;
 use mofang_types::{AliasName, ModelName};
 use serde_json::json;
 
@@ -119,7 +120,7 @@ fn report(context: &Context, finished: &Finished) -> anyhow::Result<()> {
                 .clone()
                 .unwrap_or_else(|| record.status.to_string())
         )];
-        for metric in ["accuracy", "f1_macro"] {
+        for metric in HEADLINES {
             if let Some(value) = record.metrics.get(metric) {
                 lines.push(format!("test {metric}: {value:.4}"));
             }
