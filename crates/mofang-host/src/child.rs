@@ -20,6 +20,10 @@ use crate::message::{Reply, Request};
 /// Descriptors beyond the three that it is started with: copies of them, and those of the threads.
 const DESCRIPTORS_MAX: u64 = 64;
 
+/// Most bytes of an answer, which the parent holds twice: the files in memory that this process
+/// writes to are beyond its own limit on memory.
+const ANSWER_BYTES_MAX: u64 = 512 << 20;
+
 /// Runs the process of one model until its parent closes the socket: standard input is the socket
 /// and standard output the exchange, as [`crate::ModelHost`] starts it. `memory_bytes` is the limit
 /// on what is allocated here.
@@ -53,6 +57,7 @@ fn lower_limits(memory_bytes: u64) -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     lower(Resource::Core, 0)?;
     lower(Resource::Nofile, DESCRIPTORS_MAX)?;
+    lower(Resource::Fsize, ANSWER_BYTES_MAX)?;
     lower(
         Resource::As,
         address_space_bytes()?.saturating_add(memory_bytes),
@@ -148,7 +153,17 @@ fn run(
         .iter()
         .map(|(name, value)| (name.as_str(), value))
         .collect();
-    session.run(&inputs).map_err(|error| failed(&error))
+    let outputs = session.run(&inputs).map_err(|error| failed(&error))?;
+    let size_bytes = exchange::size_bytes(outputs.iter().map(|(_, value)| value));
+    if size_bytes > ANSWER_BYTES_MAX {
+        return Err(Reply::Failed {
+            message: format!(
+                "the model's answer has {size_bytes} bytes, and {ANSWER_BYTES_MAX} are the most"
+            ),
+            code: ErrorCode::InvalidInput,
+        });
+    }
+    Ok(outputs)
 }
 
 fn failed(error: &OnnxError) -> Reply {
