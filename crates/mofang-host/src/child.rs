@@ -1,7 +1,7 @@
 //! The process of one model.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileExt as _;
@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::exchange;
 use crate::frame::{receive, send};
-use crate::message::{Reply, Request};
+use crate::message::{LAST_WORD, Reply, Request};
 
 /// Descriptors beyond the three that it is started with: copies of them, and those of the threads.
 const DESCRIPTORS_MAX: u64 = 64;
@@ -37,7 +37,11 @@ pub fn run_host(memory_bytes: u64) -> ExitCode {
     };
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => {
+            // The status says the rest where this cannot be written.
+            let _ = writeln!(io::stderr(), "{LAST_WORD}{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 use mofang_types::ErrorCode;
 use serde::{Deserialize, Serialize};
 
+/// What the line begins with by which a process that gives up says why, on its standard error.
+pub(crate) const LAST_WORD: &str = "error: ";
+
 /// From the parent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

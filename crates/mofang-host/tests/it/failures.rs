@@ -215,6 +215,20 @@ fn a_binary_that_is_no_host_is_told() {
     );
 }
 
+#[test]
+fn why_a_process_gives_up_is_told() {
+    let program = mofang_host::HostProgram {
+        path: "/bin/sh".into(),
+        arguments: vec!["-c".into(), "echo 'error: no room' >&2".into()],
+    };
+    let clock = std::sync::Arc::new(SystemClock::new());
+    let error = ModelHost::start(program, &counter(), limits(), clock).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the model's process ended (no room) while it was to load"
+    );
+}
+
 /// What tells this binary that it was started for one test alone.
 const ALONE: &str = "MOFANG_HOST_TEST_ALONE";
 
