@@ -24,6 +24,9 @@ const DESCRIPTORS_MAX: u64 = 64;
 /// writes to are beyond its own limit on memory.
 const ANSWER_BYTES_MAX: u64 = 512 << 20;
 
+/// How far a process in the background stands behind others, as `nice` counts it.
+const BACKGROUND_NICE: i32 = 10;
+
 /// Runs the process of one model until its parent closes the socket: standard input is the socket
 /// and standard output the exchange, as [`crate::ModelHost`] starts it. `memory_bytes` is the limit
 /// on what is allocated here.
@@ -102,8 +105,13 @@ fn serve(mut socket: UnixStream, exchange: &File) -> io::Result<()> {
             Request::Load {
                 size_bytes,
                 threads,
+                background,
             } => {
                 session = None;
+                if background {
+                    // The threads that compute are made by this one, and as nice.
+                    rustix::process::nice(BACKGROUND_NICE)?;
+                }
                 match load(exchange, size_bytes, threads)? {
                     Ok(loaded) => {
                         session = Some(loaded);

@@ -11,7 +11,11 @@ pub(crate) const LAST_WORD: &str = "error: ";
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
     /// The model is in the exchange.
-    Load { size_bytes: usize, threads: usize },
+    Load {
+        size_bytes: usize,
+        threads: usize,
+        background: bool,
+    },
     /// The inputs are in the exchange, one after the other.
     Run { inputs: Vec<TensorHeader> },
 }

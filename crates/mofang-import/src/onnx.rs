@@ -493,7 +493,7 @@ impl Asked {
         dtype: DType,
         warnings: &mut Vec<String>,
     ) -> Result<Self, ImportError> {
-        let model = TensorModel::load(placement, file.bytes, config.clone())?;
+        let model = TensorModel::load(&placement.in_background(), file.bytes, config.clone())?;
         let alone = [probe(sizes, dtype, 1, 0)?, probe(sizes, dtype, 1, 1)?]
             .iter()
             .map(|example| model.infer(example))
