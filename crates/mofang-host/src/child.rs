@@ -1,7 +1,7 @@
 //! The process of one model.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileExt as _;
@@ -15,10 +15,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::exchange;
 use crate::frame::{receive, send};
-use crate::message::{Reply, Request};
+use crate::message::{LAST_WORD, Reply, Request};
 
 /// Descriptors beyond the three that it is started with: copies of them, and those of the threads.
 const DESCRIPTORS_MAX: u64 = 64;
+
+/// Most bytes of an answer, which the parent holds twice: the files in memory that this process
+/// writes to are beyond its own limit on memory.
+const ANSWER_BYTES_MAX: u64 = 512 << 20;
+
+/// How far a process in the background stands behind others, as `nice` counts it.
+const BACKGROUND_NICE: i32 = 10;
 
 /// Runs the process of one model until its parent closes the socket: standard input is the socket
 /// and standard output the exchange, as [`crate::ModelHost`] starts it. `memory_bytes` is the limit
@@ -33,7 +40,11 @@ pub fn run_host(memory_bytes: u64) -> ExitCode {
     };
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => {
+            // The status says the rest where this cannot be written.
+            let _ = writeln!(io::stderr(), "{LAST_WORD}{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -53,6 +64,7 @@ fn lower_limits(memory_bytes: u64) -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     lower(Resource::Core, 0)?;
     lower(Resource::Nofile, DESCRIPTORS_MAX)?;
+    lower(Resource::Fsize, ANSWER_BYTES_MAX)?;
     lower(
         Resource::As,
         address_space_bytes()?.saturating_add(memory_bytes),
@@ -93,8 +105,13 @@ fn serve(mut socket: UnixStream, exchange: &File) -> io::Result<()> {
             Request::Load {
                 size_bytes,
                 threads,
+                background,
             } => {
                 session = None;
+                if background {
+                    // The threads that compute are made by this one, and as nice.
+                    rustix::process::nice(BACKGROUND_NICE)?;
+                }
                 match load(exchange, size_bytes, threads)? {
                     Ok(loaded) => {
                         session = Some(loaded);
@@ -148,7 +165,17 @@ fn run(
         .iter()
         .map(|(name, value)| (name.as_str(), value))
         .collect();
-    session.run(&inputs).map_err(|error| failed(&error))
+    let outputs = session.run(&inputs).map_err(|error| failed(&error))?;
+    let size_bytes = exchange::size_bytes(outputs.iter().map(|(_, value)| value));
+    if size_bytes > ANSWER_BYTES_MAX {
+        return Err(Reply::Failed {
+            message: format!(
+                "the model's answer has {size_bytes} bytes, and {ANSWER_BYTES_MAX} are the most"
+            ),
+            code: ErrorCode::InvalidInput,
+        });
+    }
+    Ok(outputs)
 }
 
 fn failed(error: &OnnxError) -> Reply {

@@ -30,15 +30,7 @@ pub(crate) fn write<'a>(
     let mut offset = 0;
     let mut headers = Vec::new();
     for (name, value) in tensors {
-        let (bytes, element_type): (&[u8], WireType) = match value.array() {
-            Array::Float(values) => (cast_slice(values), WireType::Float),
-            Array::Double(values) => (cast_slice(values), WireType::Double),
-            Array::Int64(values) => (cast_slice(values), WireType::Int64),
-            Array::Int32(values) => (cast_slice(values), WireType::Int32),
-            Array::Bool(values) => (cast_slice(values), WireType::Bool),
-            Array::Uint8(values) => (cast_slice(values), WireType::Uint8),
-            Array::Int8(values) => (cast_slice(values), WireType::Int8),
-        };
+        let (bytes, element_type) = elements_of(value);
         exchange.write_all_at(bytes, offset)?;
         offset += bytes.len() as u64;
         headers.push(TensorHeader {
@@ -48,6 +40,23 @@ pub(crate) fn write<'a>(
         });
     }
     Ok(headers)
+}
+
+/// The bytes that tensors take in the exchange.
+pub(crate) fn size_bytes<'a>(tensors: impl Iterator<Item = &'a Value>) -> u64 {
+    tensors.map(|value| elements_of(value).0.len() as u64).sum()
+}
+
+fn elements_of(value: &Value) -> (&[u8], WireType) {
+    match value.array() {
+        Array::Float(values) => (cast_slice(values), WireType::Float),
+        Array::Double(values) => (cast_slice(values), WireType::Double),
+        Array::Int64(values) => (cast_slice(values), WireType::Int64),
+        Array::Int32(values) => (cast_slice(values), WireType::Int32),
+        Array::Bool(values) => (cast_slice(values), WireType::Bool),
+        Array::Uint8(values) => (cast_slice(values), WireType::Uint8),
+        Array::Int8(values) => (cast_slice(values), WireType::Int8),
+    }
 }
 
 /// Reads the tensors of these headers. They are allocated once the file is known to hold them.

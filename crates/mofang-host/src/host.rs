@@ -178,6 +178,7 @@ impl ModelHost {
         let request = Request::Load {
             size_bytes: self.size_bytes,
             threads: self.limits.threads,
+            background: self.limits.background,
         };
         let timeout = self.limits.load_timeout;
         match process.call(&request, "load", self.clock.as_ref(), timeout)? {

@@ -24,6 +24,10 @@ pub struct HostLimits {
     /// The window.
     #[serde(rename = "failures_window_ms", with = "millis")]
     pub failures_window: Duration,
+    /// Whether it computes with what processes of ordinary priority leave. Of the use that is made
+    /// of a model, not of the configuration.
+    #[serde(skip)]
+    pub background: bool,
 }
 
 impl Default for HostLimits {
@@ -35,6 +39,7 @@ impl Default for HostLimits {
             threads: 0,
             failures_max: 5,
             failures_window: Duration::from_mins(10),
+            background: false,
         }
     }
 }

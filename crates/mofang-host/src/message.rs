@@ -3,12 +3,19 @@
 use mofang_types::ErrorCode;
 use serde::{Deserialize, Serialize};
 
+/// What the line begins with by which a process that gives up says why, on its standard error.
+pub(crate) const LAST_WORD: &str = "error: ";
+
 /// From the parent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
     /// The model is in the exchange.
-    Load { size_bytes: usize, threads: usize },
+    Load {
+        size_bytes: usize,
+        threads: usize,
+        background: bool,
+    },
     /// The inputs are in the exchange, one after the other.
     Run { inputs: Vec<TensorHeader> },
 }

@@ -26,6 +26,16 @@ pub enum Placement {
 }
 
 impl Placement {
+    /// The same place, where models stand back behind those that are served.
+    #[must_use]
+    pub fn in_background(&self) -> Self {
+        let mut placement = self.clone();
+        if let Self::OwnProcess { limits, .. } = &mut placement {
+            limits.background = true;
+        }
+        placement
+    }
+
     /// Loads an ONNX model where models run.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use mofang_types::Clock;
 use crate::error::HostError;
 use crate::exchange::memory_file;
 use crate::frame::{receive_until, send};
-use crate::message::{Reply, Request};
+use crate::message::{LAST_WORD, Reply, Request};
 
 /// Most bytes of what a process wrote to its log that are looked at.
 const LOG_BYTES_MAX: u64 = 1 << 16;
@@ -129,6 +129,12 @@ impl HostProcess {
             format!("ran out of its {} MiB of memory", self.memory_bytes >> 20)
         } else if log.contains("stack overflow") {
             "overflowed its stack".to_owned()
+        } else if let Some(reason) = log
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix(LAST_WORD))
+        {
+            format!("ended ({reason})")
         } else {
             how_it_ended(status)
         };

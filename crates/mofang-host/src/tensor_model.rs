@@ -62,11 +62,8 @@ impl TensorModel {
                 )));
             }
         };
-        let has_output = |output: &&str| description.outputs.iter().any(|one| one.name == **output);
-        if Some(config.output.as_str())
-            .as_ref()
-            .is_none_or(|x| !has_output(x))
-        {
+        let mut outputs = description.outputs.iter();
+        if !outputs.any(|output| output.name == config.output) {
             return Err(HostError::Configuration(format!(
                 "the model does not have the output \"{}\"",
                 config.output

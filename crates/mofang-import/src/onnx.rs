@@ -24,6 +24,10 @@ use crate::{
 /// How far answers for an example alone and within a batch may be from each other.
 const BATCH_TOLERANCE: f32 = 1e-3;
 
+/// Most numbers of an example that a model is asked about. They are made in this process, several
+/// examples at once, and a file of some bytes can name any size.
+const PROBE_ELEMENTS_MAX: usize = 1 << 26;
+
 /// Makes a package of an ONNX model: of images and classes, or of tensors as they are.
 pub(crate) fn import(
     request: &ImportRequest<'_>,
@@ -489,7 +493,7 @@ impl Asked {
         dtype: DType,
         warnings: &mut Vec<String>,
     ) -> Result<Self, ImportError> {
-        let model = TensorModel::load(placement, file.bytes, config.clone())?;
+        let model = TensorModel::load(&placement.in_background(), file.bytes, config.clone())?;
         let alone = [probe(sizes, dtype, 1, 0)?, probe(sizes, dtype, 1, 1)?]
             .iter()
             .map(|example| model.infer(example))
@@ -536,7 +540,15 @@ impl Asked {
 
 /// Examples of small numbers, each with others; of whole ones 0 and 1.
 fn probe(sizes: &[usize], dtype: DType, count: usize, first: u8) -> Result<Tensor, ImportError> {
-    let elements = sizes.iter().product();
+    let elements = sizes
+        .iter()
+        .try_fold(1_usize, |product, size| product.checked_mul(*size))
+        .filter(|elements| *elements <= PROBE_ELEMENTS_MAX)
+        .ok_or_else(|| {
+            ImportError::Unservable(format!(
+                "an example of the shape {sizes:?} is larger than {PROBE_ELEMENTS_MAX} numbers"
+            ))
+        })?;
     let mut values = Vec::new();
     for example in (first..).take(count) {
         let mut state = u32::from(example) + 1;

@@ -7,6 +7,10 @@ pub const FILE_BYTES_MAX: usize = (1 << 31) - 1;
 /// twenty thousand.
 pub const OBJECTS_MAX: usize = 1 << 20;
 
+/// Most sets of operators that a file names, some twice; the engine is asked about each node with all
+/// of them.
+pub const OPSET_IMPORTS_MAX: usize = 64;
+
 /// How deep graphs may lie within each other, as the branches of `If` do.
 pub const GRAPH_DEPTH_MAX: usize = 16;
 

@@ -8,7 +8,7 @@ use mofang_host::{HostError, HostLimits, ModelHost};
 use mofang_onnx::{Array, OnnxError, Value};
 use mofang_types::{Clock as _, Coded as _, ErrorCode, SystemClock};
 
-use crate::models::{allocator, bomb, counter, integers, large, limits, start};
+use crate::models::{allocator, bomb, counter, flood, integers, large, limits, start};
 
 fn count(host: &ModelHost, rounds: i64, timeout: Option<Duration>) -> Result<i64, HostError> {
     let inputs = [("rounds", &integers(&[rounds])), ("x", &integers(&[0]))];
@@ -55,6 +55,26 @@ fn memory_beyond_the_limit_fails_one_request() {
     );
     assert_eq!(error.code(), ErrorCode::Internal);
     assert!(run(1_000).is_ok());
+}
+
+#[test]
+fn an_answer_that_would_take_the_parents_memory_is_refused() {
+    let limits = HostLimits {
+        memory_bytes: 3 << 30,
+        ..limits()
+    };
+    let host = start(&flood(), limits).unwrap();
+    let first = host.process_id();
+    let run = |elements: i64| host.run(&[("shape", &integers(&[elements]))], None);
+    assert!(run(1_000).is_ok());
+    let error = run(150_000_000).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the model's answer has 600000000 bytes, and 536870912 are the most"
+    );
+    assert_eq!(error.code(), ErrorCode::InvalidInput);
+    assert!(run(1_000).is_ok());
+    assert_eq!(host.process_id(), first);
 }
 
 #[test]
@@ -192,6 +212,20 @@ fn a_binary_that_is_no_host_is_told() {
     assert_eq!(
         error.to_string(),
         "the model's process ended with status 0 while it was to load"
+    );
+}
+
+#[test]
+fn why_a_process_gives_up_is_told() {
+    let program = mofang_host::HostProgram {
+        path: "/bin/sh".into(),
+        arguments: vec!["-c".into(), "echo 'error: no room' >&2".into()],
+    };
+    let clock = std::sync::Arc::new(SystemClock::new());
+    let error = ModelHost::start(program, &counter(), limits(), clock).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the model's process ended (no room) while it was to load"
     );
 }
 

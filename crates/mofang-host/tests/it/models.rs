@@ -99,6 +99,16 @@ pub(crate) fn allocator() -> Vec<u8> {
     })
 }
 
+/// `y = zeros(shape)`: as large an answer as the request says.
+pub(crate) fn flood() -> Vec<u8> {
+    encode(GraphProto {
+        node: vec![node("ConstantOfShape", &["shape"], "y")],
+        input: vec![value("shape", DataType::INT64, 1)],
+        output: vec![value("y", DataType::FLOAT, 1)],
+        ..Default::default()
+    })
+}
+
 /// `y = x + 1 + … + 1`, as often as the request says: any time that one likes.
 pub(crate) fn counter() -> Vec<u8> {
     let body = GraphProto {

@@ -29,6 +29,24 @@ fn a_process_gives_the_bits_that_the_engine_gives_here() {
     assert_eq!(hosted, session.run(&inputs).unwrap());
 }
 
+#[test]
+fn a_process_in_the_background_stands_back() {
+    let background = HostLimits {
+        background: true,
+        ..limits()
+    };
+    let ordinary = start(&identity(), limits()).unwrap();
+    let behind = start(&identity(), background).unwrap();
+    let niceness = |id: Option<u32>| -> i64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", id.unwrap())).unwrap();
+        // The 19th field, of which two are before the name's end.
+        let fields = stat.rsplit(") ").next().unwrap();
+        fields.split(' ').nth(16).unwrap().parse().unwrap()
+    };
+    let expected = (niceness(ordinary.process_id()) + 10).min(19);
+    assert_eq!(niceness(behind.process_id()), expected);
+}
+
 /// The cost of the process, printed: a tensor of 600 kB there and back.
 #[test]
 fn the_time_that_a_process_adds_is_told() {

@@ -209,6 +209,7 @@ fn what_cannot_be_served_is_refused_by_name() {
         labels: labels(),
         ..tensors.clone()
     };
+    let vast = model_of(&[("Relu", &["x"], "y")], &[0, 1 << 30], &[0, 1 << 30]);
     let five = model_of(&[("Relu", &["x"], "y")], &[0, 5, 8, 8], &[0, 5, 8, 8]);
     let cut = &classifier[..classifier.len() - 9];
     for (bytes, options, part) in [
@@ -234,6 +235,7 @@ fn what_cannot_be_served_is_refused_by_name() {
         (&five, &options(), "1 or 3 channels"),
         (&vector, &with_labels, "the option labels"),
         (&open, &tensors, "an open size besides"),
+        (&vast, &tensors, "is larger than 67108864 numbers"),
         (cut, &options(), "damaged"),
     ] {
         let error = try_import("model.onnx", bytes, options).unwrap_err();

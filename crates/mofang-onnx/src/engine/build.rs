@@ -23,9 +23,7 @@ impl NodeBuilder {
     /// A node whose output is this scalar.
     pub(crate) fn integer(output: &str, value: i64) -> Vec<u8> {
         Self::new("Constant", &[], output)
-            .with("value_int", 2, |attribute| {
-                varint_field(3, value.cast_unsigned(), attribute);
-            })
+            .with_integer("value_int", value)
             .build()
     }
 

@@ -8,7 +8,7 @@ use super::node::standard;
 use super::reader::{Reader, once};
 use super::tensor::read_entry;
 use crate::error::excerpt;
-use crate::limits::FILE_BYTES_MAX;
+use crate::limits::{FILE_BYTES_MAX, OPSET_IMPORTS_MAX};
 use crate::wire::Message;
 use crate::{ModelDescription, OnnxError, OperatorCount, OpsetImport};
 
@@ -100,6 +100,11 @@ fn read_model(bytes: &[u8]) -> Result<OnnxFile<'_>, OnnxError> {
             }
             8 => {
                 let import = reader.bytes(&field)?;
+                if opset_import_bytes.len() >= OPSET_IMPORTS_MAX {
+                    return Err(OnnxError::TooLarge(format!(
+                        "it names more than {OPSET_IMPORTS_MAX} sets of operators"
+                    )));
+                }
                 description
                     .opset_imports
                     .push(read_opset_import(import, &mut reader)?);

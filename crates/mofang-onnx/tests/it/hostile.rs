@@ -221,6 +221,15 @@ fn many_small_things_are_refused_before_they_are_kept() {
 }
 
 #[test]
+fn many_sets_of_operators_are_refused() {
+    // Version 17 of the standard set, again and again.
+    let import: [u8; 4] = [0x42, 0x02, 0x10, 0x11];
+    let bytes = [encode(&model()), import.repeat(65)].concat();
+    let error = OnnxFile::read(&bytes).unwrap_err();
+    assert!(matches!(error, OnnxError::TooLarge(_)), "{error}");
+}
+
+#[test]
 fn a_graph_or_a_tensor_that_is_there_twice_is_refused() {
     let bytes = encode(&model());
     // The same fields again: readers differ in whether they merge or replace.
