@@ -100,9 +100,12 @@ impl ModelHost {
         let running = running.and_then(|mut process| (!process.is_gone()).then_some(process));
         let mut process = match running {
             Some(process) => process,
-            None => self
-                .restart_process()
-                .inspect_err(|error| self.note_failure(&mut state, error))?,
+            None => self.restart_process().inspect_err(|error| {
+                // What this machine lacks just now is no fault of the model's.
+                if !matches!(error, HostError::Io(_)) {
+                    self.note_failure(&mut state, error);
+                }
+            })?,
         };
         match self.exchange(&mut process, inputs, timeout) {
             Ok(outcome) => {

@@ -36,7 +36,9 @@ pub(crate) fn import(
     let options = request.options;
     refuse_options(options)?;
     let graph = OnnxFile::read(file.bytes)?;
-    refuse_operators(&graph)?;
+    if matches!(request.placement, Placement::Here) {
+        refuse_operators(&graph)?;
+    }
     match options.task.unwrap_or_default() {
         Task::ImageClassification => image_classifier(request, file, graph.description()),
         Task::Tensor => tensors(request, file, graph.description()),
@@ -310,7 +312,8 @@ fn only_input(description: &ModelDescription) -> Result<&ValueDescription, Strin
     }
 }
 
-/// Before any process is started for it.
+/// What a process of its own refuses by itself: each node is put before the engine, and that is not done
+/// where a server could fall with it.
 fn refuse_operators(file: &OnnxFile<'_>) -> Result<(), ImportError> {
     let unsupported = unsupported_operators(file)?;
     if unsupported.is_empty() {

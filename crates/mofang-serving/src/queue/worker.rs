@@ -92,7 +92,8 @@ fn compute(shared: &Shared, mut batch: Vec<Entry>) {
                 answer(entry, row, started, computed, size);
             }
         }
-        Err(error) if size == 1 => {
+        // A model that took too long would do so again for each item, while everybody else waits.
+        Err(error) if size == 1 || error.code() == ErrorCode::Timeout => {
             for entry in batch {
                 entry.refuse(error.clone());
             }
