@@ -34,6 +34,8 @@ fn refused(text: &'static str, code: ErrorCode) -> SharedError {
 pub(crate) const PANIC: f32 = -1.0;
 /// A value at which the model fails the whole batch, as a network that overflows does.
 pub(crate) const OVERFLOW: f32 = -2.0;
+/// A value at which the model takes longer than it may.
+pub(crate) const TOO_LONG: f32 = -3.0;
 
 /// A model that doubles its input of `[n]` values, remembers what it computed, and waits at a gate.
 #[derive(Debug, Default)]
@@ -124,6 +126,9 @@ impl ServedModel for Doubler {
                 "an output is not a finite number",
                 ErrorCode::InvalidInput,
             ));
+        }
+        if firsts.contains(&TOO_LONG) {
+            return Err(refused("the model took too long", ErrorCode::Timeout));
         }
         let doubled = firsts.iter().map(|value| value * 2.0).collect();
         Tensor::new(vec![rows.len(), 1], doubled).map_err(|error| Arc::new(error) as SharedError)

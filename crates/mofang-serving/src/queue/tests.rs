@@ -3,7 +3,7 @@ use mofang_types::{Coded as _, ErrorCode, SystemClock};
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{Doubler, OVERFLOW, PANIC, item};
+use crate::testing::{Doubler, OVERFLOW, PANIC, TOO_LONG, item};
 
 type Answer = Result<BatchAnswer, ServingError>;
 
@@ -190,6 +190,20 @@ fn rel_17_an_item_that_fails_its_batch_fails_alone() {
     assert_eq!(row(also_good), [6.0]);
     let error = bad.blocking_recv().unwrap().unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidInput);
+}
+
+#[test]
+fn a_batch_that_took_too_long_is_not_computed_again() {
+    let model = Arc::new(Doubler::default());
+    let (queue, first) = busy_queue(&model, &settings(), Arc::new(SystemClock::new()));
+    let answers = [1.0, TOO_LONG, 3.0].map(|value| submit(&queue, value));
+    model.open();
+    row(first);
+    for answer in answers {
+        let error = answer.blocking_recv().unwrap().unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Timeout);
+    }
+    assert_eq!(model.batches(), [vec![100.0], vec![1.0, TOO_LONG, 3.0]]);
 }
 
 #[test]

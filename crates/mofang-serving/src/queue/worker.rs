@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mofang_types::Tensor;
+use mofang_types::{Coded as _, ErrorCode, Tensor};
 
 use super::entry::{BatchAnswer, Entry};
 use super::{Shared, State};
