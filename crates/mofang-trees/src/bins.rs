@@ -66,7 +66,8 @@ impl Binning {
         order.truncate(bins_max.saturating_sub(1));
         order.sort_unstable();
         let mut bins = vec![0; count];
-        for (bin, code) in (1..).zip(order) {
+        // The order first: the bins behind the last would be one more than a byte holds.
+        for (code, bin) in order.into_iter().zip(1..) {
             bins[code] = bin;
         }
         Self::Categories(bins)
