@@ -41,9 +41,7 @@ impl QuantileNormal {
         // Numbers are brought between the first and the last.
         let descends = |references: &[f64]| {
             let ends = references.first().zip(references.last());
-            ends.is_some_and(|(first, last)| {
-                first.partial_cmp(last).is_none_or(Ordering::is_gt)
-            })
+            ends.is_some_and(|(first, last)| first.partial_cmp(last).is_none_or(Ordering::is_gt))
         };
         let mut columns = self.references.iter().flatten();
         match columns.find(|(_, references)| descends(references)) {
