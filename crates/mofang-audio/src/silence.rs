@@ -64,7 +64,9 @@ pub fn trim_silence(
     let powers: Vec<f64> = (0..samples.len())
         .step_by(settings.hop_length)
         .map(|start| {
-            let end = (start + settings.frame_length).min(samples.len());
+            let end = start
+                .saturating_add(settings.frame_length)
+                .min(samples.len());
             power(&samples[start..end])
         })
         .collect();
@@ -76,7 +78,9 @@ pub fn trim_silence(
         return Ok(waveform.clone());
     };
     let start = first * settings.hop_length;
-    let end = (last * settings.hop_length + settings.frame_length).min(samples.len());
+    let end = (last * settings.hop_length)
+        .saturating_add(settings.frame_length)
+        .min(samples.len());
     Ok(waveform.with_samples(samples[start..end].to_vec()))
 }
 

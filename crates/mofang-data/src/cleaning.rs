@@ -247,9 +247,9 @@ impl Kept {
     }
 }
 
-fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String)> {
-    let classes = expected.classes;
-    let missing_label = match example.target {
+/// What is wrong with a target that nothing can be learned of.
+pub(crate) fn missing_label(target: Target, classes: usize) -> Option<String> {
+    match target {
         Target::Class(class) if class >= classes => {
             Some(format!("its label is none of the {classes} of the dataset"))
         }
@@ -257,8 +257,11 @@ fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String
             Some("what it is to learn is no finite number".to_owned())
         }
         Target::Class(_) | Target::Number(_) => None,
-    };
-    if let Some(detail) = missing_label {
+    }
+}
+
+fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String)> {
+    if let Some(detail) = missing_label(example.target, expected.classes) {
         return Some((RemovalReason::MissingLabel, detail));
     }
     let (height, width) = match &example.input {

@@ -164,11 +164,7 @@ impl DataError {
 
     /// The same, of an example of a dataset that it names.
     pub(crate) fn of_example(self, id: &str) -> Self {
-        if let Self::UnreadableText(reason) = self {
-            Self::UnreadableText(format!("{id}: {reason}"))
-        } else {
-            self
-        }
+        Self::malformed(id, self)
     }
 
     /// A file that does not have the expected form.

@@ -1,8 +1,7 @@
 //! Feeds a trainer: shuffled mini-batches, prepared ahead on threads of its own.
 //!
 //! The order of an epoch is a function of (seed, epoch) — and, where batches are grouped by length, of
-//! the lengths — and the randomness of an augmentation one
-//! of (seed, epoch, example). So (epoch, batch) is the whole state of the loader, and neither the
+//! the lengths — and the randomness of an augmentation one of (seed, epoch, example). So (epoch, batch) is the whole state of the loader, and neither the
 //! number of threads nor their timing changes a bit of what comes out.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +15,7 @@ use rand::{Rng, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::pipeline::Staged;
-use crate::{Augmentation, CompiledPipeline, DataError, Example, Split, Target};
+use crate::{Augmentation, CompiledPipeline, DataError, Domain, Example, Split, Target};
 
 /// Most bytes of the first stage's results that a loader keeps; what is beyond is transformed anew in each epoch.
 const CACHE_BYTES_MAX: usize = 1 << 30;
@@ -300,8 +299,13 @@ impl Work {
                 Some(index) => &self.example(*index)?.id,
                 None => "an example",
             };
+            let step = if self.pipeline.domain() == Domain::Recording {
+                "pad_or_trim"
+            } else {
+                "resize"
+            };
             return Err(DataError::InvalidPipeline(format!(
-                "{id} has shape {:?}, the others of its batch {first:?}; add a resize",
+                "{id} has shape {:?}, the others of its batch {first:?}; add a `{step}`",
                 shapes.get(other).unwrap_or(&first)
             )));
         };

@@ -10,7 +10,7 @@ use mofang_types::ArtifactDigest;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::embedded;
-use crate::cleaning::{Expected, clean, rows_in_two_splits};
+use crate::cleaning::{Expected, clean, missing_label, rows_in_two_splits};
 use crate::pull::{pull_file, verify_file};
 use crate::readers::{
     CsvPixels, RawSplits, TextFile, read_audio_folder, read_audio_tar, read_csv_pixels,
@@ -18,7 +18,7 @@ use crate::readers::{
 };
 use crate::{
     Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
-    RawExample, ReaderSpec, Split, SplitName, SplitSettings, TableSchema, Target, readers,
+    RawExample, ReaderSpec, Split, SplitName, SplitSettings, TableSchema, readers,
 };
 
 /// Whether the files of a dataset are here.
@@ -256,19 +256,14 @@ impl Source<'_> {
             return Err(DataError::malformed(&removed.id, &removed.detail));
         }
         let classes = self.entry.labels.len();
-        let unlabelled = splits
-            .values()
-            .flatten()
-            .find(|example| match example.target {
-                Target::Class(class) => class >= classes,
-                Target::Number(number) => !number.is_finite(),
-            });
+        let unlabelled = splits.values().flatten().find_map(|example| {
+            let reason = missing_label(example.target, classes)?;
+            Some((example, reason))
+        });
         match unlabelled {
-            Some(example) => Err(DataError::malformed(
+            Some((example, reason)) => Err(DataError::malformed(
                 &example.id,
-                format!(
-                    "its label is none of the {classes} of the dataset; cleaning removes such examples"
-                ),
+                format!("{reason}; cleaning removes such examples"),
             )),
             None => Ok(()),
         }

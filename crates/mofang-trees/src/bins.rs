@@ -66,7 +66,8 @@ impl Binning {
         order.truncate(bins_max.saturating_sub(1));
         order.sort_unstable();
         let mut bins = vec![0; count];
-        for (bin, code) in (1..).zip(order) {
+        // The order first: the bins behind the last would be one more than a byte holds.
+        for (code, bin) in order.into_iter().zip(1..) {
             bins[code] = bin;
         }
         Self::Categories(bins)
@@ -146,5 +147,9 @@ mod tests {
             [0.0, 1.0, 2.0, 3.0, 4.0, 9.0].map(|code| bins.bin(code)),
             [0, 0, 1, 2, 0, 0]
         );
+        // As many bins as there can be.
+        let many = Binning::of_categories((0_u16..300).map(f32::from), 300, 255);
+        let all = [0.0, 1.0, 254.0, 255.0].map(|code| many.bin(code));
+        assert_eq!(all, [0, 1, 254, 0]);
     }
 }

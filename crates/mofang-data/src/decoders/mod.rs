@@ -112,10 +112,10 @@ impl Answer {
             )))
         };
         match self {
-            Self::Numbers(_) if task.is_classification() => {
+            Self::Embedding { .. } | Self::Numbers(_) if task.is_classification() => {
                 wrong("softmax, top_k (k at least 1) and labels")
             }
-            Self::Classes { .. } if task == Task::TabularRegression => {
+            Self::Classes { .. } | Self::Embedding { .. } if task == Task::TabularRegression => {
                 wrong("destandardize, exponential (either may be left out) and labels")
             }
             Self::Values if task != Task::Tensor => Err(DataError::InvalidPipeline(format!(

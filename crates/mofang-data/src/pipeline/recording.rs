@@ -199,8 +199,10 @@ impl RecordingFront {
         let front = Self::new(before)?;
         let mut statistics = BandStatistics::default();
         for example in examples {
-            let waveform = front.waveform(&example.input)?;
-            let features = front.features.compute(&front.at_length(&waveform)?)?;
+            let computed = front
+                .waveform(&example.input)
+                .and_then(|waveform| front.features.compute(&front.at_length(&waveform)?));
+            let features = computed.map_err(|error| error.of_example(&example.id))?;
             statistics.add(features.values(), features.frames());
         }
         Ok(statistics.into_step())

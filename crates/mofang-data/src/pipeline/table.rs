@@ -357,8 +357,7 @@ impl TableFront {
     }
 
     fn values(&self, row: &Row) -> Result<Vec<f32>, DataError> {
-        let width = self.numbers.len() + self.indicators.len() + self.categories.len();
-        let mut values = Vec::with_capacity(width);
+        let mut values = Vec::with_capacity(self.width());
         let mut is_absent = Vec::with_capacity(self.numbers.len());
         for number in &self.numbers {
             let value = number.source.read(row, &self.missing)?;

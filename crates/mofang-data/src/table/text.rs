@@ -13,6 +13,12 @@ const COLUMNS_MAX: usize = 10_000;
 /// Most bytes of a cell (REL-32).
 const CELL_BYTES_MAX: usize = 1 << 20;
 
+/// Most cells of JSON lines that lack most of their columns, 384 MiB: each line that lacks them is filled up.
+const SPARSE_CELLS_MAX: usize = 1 << 24;
+
+/// Of more cells than those one in so many has to stand in the file.
+const SPARSE_CELLS_EACH: usize = 16;
+
 /// What may stand between the cells of a row; the one that the first line has most of is taken.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -191,6 +197,7 @@ fn likely_delimiter(bytes: &[u8]) -> u8 {
 fn read_json_lines(file: &str, bytes: &[u8]) -> Result<RawTable, DataError> {
     let mut objects = Vec::new();
     let mut names = BTreeSet::new();
+    let mut present = 0_usize;
     for (line, text) in (1_u64..).zip(bytes.split(|byte| *byte == b'\n')) {
         if text.trim_ascii().is_empty() {
             continue;
@@ -200,6 +207,7 @@ fn read_json_lines(file: &str, bytes: &[u8]) -> Result<RawTable, DataError> {
             .and_then(|object| Row::from_json(&object).map_err(|error| error.to_string()));
         if let Ok(row) = &object {
             names.extend(row.columns().iter().cloned());
+            present += row.cells().len();
         }
         if names.len() > COLUMNS_MAX {
             return Err(DataError::malformed(
@@ -209,10 +217,28 @@ fn read_json_lines(file: &str, bytes: &[u8]) -> Result<RawTable, DataError> {
         }
         objects.push((line, object));
     }
+    let cells_max = SPARSE_CELLS_MAX.max(present.saturating_mul(SPARSE_CELLS_EACH));
+    if objects.len().saturating_mul(names.len()) > cells_max {
+        return Err(DataError::malformed(
+            file,
+            format!(
+                "its {} lines lack most of the {} columns that there are; write it as CSV",
+                objects.len(),
+                names.len()
+            ),
+        ));
+    }
     let columns: Arc<[String]> = names.into_iter().collect();
     let cells = |row: &Row| {
-        let cell = |name: &String| row.get(name).cloned().unwrap_or(Cell::Missing);
-        columns.iter().map(cell).collect()
+        let mut cells = vec![Cell::Missing; columns.len()];
+        for (name, cell) in row.columns().iter().zip(row.cells()) {
+            // They come out of a set, and so are sorted.
+            let place = columns.binary_search(name).ok();
+            if let Some(own) = place.and_then(|place| cells.get_mut(place)) {
+                own.clone_from(cell);
+            }
+        }
+        cells
     };
     let rows = objects
         .iter()
@@ -288,5 +314,13 @@ mod tests {
             message.starts_with("line 4: it is no JSON object"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn lines_that_lack_most_columns_are_not_filled_up_without_end() {
+        let first: Vec<String> = (0..COLUMNS_MAX).map(|at| format!("\"{at}\":1")).collect();
+        let text = format!("{{{}}}\n{}", first.join(","), "{}\n".repeat(40_000));
+        let error = read_rows(RowFormat::JsonLines, text.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("lack most"), "{error}");
     }
 }

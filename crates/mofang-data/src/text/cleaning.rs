@@ -1,5 +1,5 @@
-//! Steps of cleaning a text. Each gives a text back and is its own only effect: done twice, the second
-//! time changes nothing.
+//! Steps of cleaning a text. Done twice, the second time changes nothing, but for markup: `&amp;lt;` stands
+//! for `&lt;`.
 
 use std::borrow::Cow;
 
@@ -72,12 +72,22 @@ pub(crate) fn strip_markup(text: &str) -> Cow<'_, str> {
     if !text.contains(['<', '&']) {
         return Cow::Borrowed(text);
     }
+    // Behind them no end has to be looked for: a text of nothing but `<a` would be read to its end each time.
+    let (tags_end, comments_end) = (text.rfind('>'), text.rfind("-->"));
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['<', '&']) {
         let (before, from) = rest.split_at(at);
         plain.push_str(before);
-        if let Some((replacement, behind)) = tag(from)
+        let place = text.len() - from.len();
+        let has_end = if from.starts_with("<!--") {
+            comments_end.is_some_and(|end| end >= place + 4)
+        } else {
+            tags_end.is_some_and(|end| end > place)
+        };
+        if let Some((replacement, behind)) = has_end
+            .then(|| tag(from))
+            .flatten()
             .map(|behind| (' ', behind))
             .or_else(|| entity(from))
         {
@@ -110,10 +120,9 @@ fn tag(text: &str) -> Option<&str> {
 /// The character of the entity that `text` begins with, and what stands behind it.
 fn entity(text: &str) -> Option<(char, &str)> {
     let inside = text.strip_prefix('&')?;
-    let (name, behind) = inside.split_once(';')?;
-    if name.len() > ENTITY_LENGTH_MAX {
-        return None;
-    }
+    let mut beginning = inside.bytes().take(ENTITY_LENGTH_MAX + 1);
+    let end = beginning.position(|byte| byte == b';')?;
+    let (name, behind) = (inside.get(..end)?, inside.get(end + 1..)?);
     let character = if let Some(number) = name.strip_prefix('#') {
         let code = match number.strip_prefix(['x', 'X']) {
             Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
@@ -167,6 +176,8 @@ mod tests {
             ("x<!-- <b> -->y", "x y"),
             ("R&amp;D &#20013;&#x6587; &nope; &", "R&D 中文 &nope; &"),
             ("broken <b", "broken <b"),
+            ("<p>one<!-- two > <b", " one<!-- two > <b"),
+            ("&quotation; &quot;", "&quotation; \""),
             ("&#xffffffffff;<3", "&#xffffffffff;<3"),
         ] {
             assert_eq!(strip_markup(text), plain, "{text}");

@@ -78,6 +78,7 @@ impl Tokenizer {
             )));
         }
         let find = |names: &[&str]| names.iter().find_map(|name| inner.token_to_id(name));
+        let declared = declared.filter(|id| (*id as usize) < vocabulary_size);
         let padding_id = declared.or_else(|| find(&PADDING_TOKENS)).ok_or_else(|| {
             malformed(format!(
                 "it has no token to fill shorter texts up with, such as {}",

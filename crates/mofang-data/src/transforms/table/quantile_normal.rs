@@ -1,5 +1,6 @@
 //! Numbers in a normal distribution, whatever theirs is.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -31,13 +32,24 @@ fn count() -> usize {
 
 impl QuantileNormal {
     pub(crate) fn check(&self) -> Result<(), DataError> {
-        if (2..=100_000).contains(&self.quantiles) {
-            return Ok(());
+        if !(2..=100_000).contains(&self.quantiles) {
+            return Err(DataError::InvalidPipeline(format!(
+                "`quantile_normal`: quantiles = {} is not in 2..=100000",
+                self.quantiles
+            )));
         }
-        Err(DataError::InvalidPipeline(format!(
-            "`quantile_normal`: quantiles = {} is not in 2..=100000",
-            self.quantiles
-        )))
+        // Numbers are brought between the first and the last.
+        let descends = |references: &[f64]| {
+            let ends = references.first().zip(references.last());
+            ends.is_some_and(|(first, last)| first.partial_cmp(last).is_none_or(Ordering::is_gt))
+        };
+        let mut columns = self.references.iter().flatten();
+        match columns.find(|(_, references)| descends(references)) {
+            Some((column, _)) => Err(DataError::InvalidPipeline(format!(
+                "`quantile_normal`: the references of \"{column}\" do not ascend"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Finds the quantiles of a column and replaces its numbers.
