@@ -435,7 +435,7 @@ fn check_input_sizes(input: &ModelInput) -> Result<(), NnError> {
             numbers,
             categories,
         } => &[
-            numbers + categories.len(),
+            numbers.saturating_add(categories.len()),
             categories.iter().copied().max().unwrap_or(1),
             categories.iter().copied().min().unwrap_or(1),
         ],

@@ -182,6 +182,15 @@ fn what_an_mlp_cannot_be_is_refused() {
             row(),
             "category_dimension",
         ),
+        // As many numbers as wrap around to one column.
+        (
+            serde_json::json!({}),
+            ModelInput::Row {
+                numbers: usize::MAX,
+                categories: vec![1, 1],
+            },
+            "are not between 1 and",
+        ),
     ] {
         let message = build(config, input).unwrap_err().to_string();
         assert!(message.contains(part), "{message}");
