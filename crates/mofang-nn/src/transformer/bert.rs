@@ -15,6 +15,7 @@ use burn::tensor::{Device, Tensor};
 use mofang_types::ModelInput;
 use serde::Deserialize;
 
+use super::decoder::positions;
 use super::{KeyMask, LayerNorm, attend};
 use crate::architecture::parse_config;
 use crate::body::Body;
@@ -518,8 +519,7 @@ fn share_of(count: usize) -> f32 {
 impl Embeddings {
     fn forward(&self, tokens: &Tokens, pass: Pass) -> Tensor<2> {
         let (batch, length) = (tokens.batch(), tokens.length());
-        let positions: Arc<[i64]> = (0_i64..).take(length).collect();
-        let positions: Arc<[i64]> = positions.repeat(batch).into();
+        let positions = positions(0, batch, length);
         let kinds: Arc<[i64]> = vec![0; batch * length].into();
         let sum = self.word_embeddings.rows(tokens.ids())
             + self.token_type_embeddings.rows(&kinds)

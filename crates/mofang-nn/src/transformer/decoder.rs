@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
+use mofang_types::ModelInput;
 
 use super::{KeyMask, Memory};
 use crate::kernels::{AttentionShape, Heads, attention};
 use crate::layers::Pass;
 use crate::sequence::last_rows;
-use crate::{Network, NnError, Tokens, tensor_from_burn};
+use crate::{Network, NetworkSpec, NnError, Tokens, tensor_from_burn};
 
 /// A language model: for each token of a text how probable each token is behind it.
 pub(crate) trait Decoder {
@@ -123,4 +124,34 @@ pub(crate) fn positions(first: usize, batch: usize, length: usize) -> Arc<[i64]>
     let first = i64::try_from(first).unwrap_or(i64::MAX);
     let one: Vec<i64> = (first..).take(length).collect();
     one.repeat(batch).into()
+}
+
+/// That a language model of so many positions takes the texts and gives a number for each token.
+pub(super) fn check_language_model(
+    architecture: &'static str,
+    spec: &NetworkSpec,
+    vocabulary_size: usize,
+    positions: usize,
+) -> Result<(), NnError> {
+    if let ModelInput::Tokens { length_max, .. } = spec.input
+        && length_max > positions
+    {
+        return Err(NnError::InvalidOption {
+            architecture,
+            reason: format!(
+                "texts have up to {length_max} tokens, and there are {positions} positions; truncate \
+                 to that in the pipeline"
+            ),
+        });
+    }
+    if spec.outputs == vocabulary_size {
+        return Ok(());
+    }
+    Err(NnError::InvalidOption {
+        architecture,
+        reason: format!(
+            "a language model has an output for each of the {vocabulary_size} tokens, not {}",
+            spec.outputs
+        ),
+    })
 }

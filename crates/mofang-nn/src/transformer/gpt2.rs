@@ -8,8 +8,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use serde::Deserialize;
 
-use super::decoder::{Decoder, HeadCounts, attend_causally, positions};
-use super::llama::check_language_model;
+use super::decoder::{Decoder, HeadCounts, attend_causally, check_language_model, positions};
 use super::{KeyMask, LayerNorm, Memory};
 use crate::architecture::parse_config;
 use crate::body::Body;

@@ -9,10 +9,9 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use mofang_types::ModelInput;
 use serde::Deserialize;
 
-use super::decoder::{Decoder, HeadCounts, attend_causally};
+use super::decoder::{Decoder, HeadCounts, attend_causally, check_language_model};
 use super::{KeyMask, Memory};
 use crate::architecture::parse_config;
 use crate::body::Body;
@@ -165,36 +164,6 @@ impl Config {
             self.max_position_embeddings,
         )
     }
-}
-
-/// That a language model of so many positions takes the texts and gives a number for each token.
-pub(super) fn check_language_model(
-    architecture: &'static str,
-    spec: &NetworkSpec,
-    vocabulary_size: usize,
-    positions: usize,
-) -> Result<(), NnError> {
-    if let ModelInput::Tokens { length_max, .. } = spec.input
-        && length_max > positions
-    {
-        return Err(NnError::InvalidOption {
-            architecture,
-            reason: format!(
-                "texts have up to {length_max} tokens, and there are {positions} positions; truncate \
-                 to that in the pipeline"
-            ),
-        });
-    }
-    if spec.outputs == vocabulary_size {
-        return Ok(());
-    }
-    Err(NnError::InvalidOption {
-        architecture,
-        reason: format!(
-            "a language model has an output for each of the {vocabulary_size} tokens, not {}",
-            spec.outputs
-        ),
-    })
 }
 
 impl Architecture for Llama {
