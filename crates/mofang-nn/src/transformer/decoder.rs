@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use mofang_types::ModelInput;
 
-use super::{KeyMask, Memory};
+use super::Memory;
 use crate::kernels::{AttentionShape, Heads, attention};
 use crate::layers::Pass;
 use crate::sequence::last_rows;
@@ -38,30 +38,30 @@ pub(crate) struct HeadCounts {
     pub(crate) features: usize,
 }
 
-/// Each token's query meets the keys of its text up to its own. `memory` has those of a layer that were read
-/// before.
+/// Each token's query meets the keys of its text up to its own, so that none of a text's meets the padding
+/// behind it: no key is masked, and a token that is the padding's too, such as GPT-2's end of a text, counts
+/// within one. `memory` has the keys and values of a layer that were read before.
 pub(crate) fn attend_causally(
     [query, key, value]: [Tensor<2>; 3],
-    mask: &KeyMask,
+    [batch, length]: [usize; 2],
     heads: HeadCounts,
     memory: Option<(&mut Memory, usize)>,
 ) -> Tensor<2> {
-    let (first, [key, value], valid) = match memory {
-        None => (0, [key, value], mask.valid.clone()),
-        // A text that goes on has no padding.
-        Some((memory, layer)) => (memory.length(), memory.extend(layer, [key, value]), None),
+    let (first, [key, value]) = match memory {
+        None => (0, [key, value]),
+        Some((memory, layer)) => (memory.length(), memory.extend(layer, [key, value])),
     };
     let heads = Heads {
         shape: AttentionShape {
-            batch: mask.batch,
+            batch,
             heads: heads.queries,
             key_heads: heads.keys,
-            queries: mask.length,
-            keys: first + mask.length,
+            queries: length,
+            keys: first + length,
             features: heads.features,
         },
         causal: Some(first),
-        valid,
+        valid: None,
     };
     attention(query, key, value, &heads, None)
 }

@@ -11,8 +11,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use serde::Deserialize;
 
+use super::Memory;
 use super::decoder::{Decoder, HeadCounts, attend_causally, check_language_model};
-use super::{KeyMask, Memory};
 use crate::architecture::parse_config;
 use crate::body::Body;
 use crate::builder::Builder;
@@ -305,10 +305,10 @@ impl RmsNorm {
 
 impl Decoder for LlamaBody {
     fn steps(&self, tokens: &Tokens, _: Pass, mut memory: Option<&mut Memory>) -> Tensor<2> {
-        let mask = KeyMask::of(tokens);
+        let [batch, length] = [tokens.batch(), tokens.length()];
         let heads = self.shape.heads;
         let first = memory.as_ref().map_or(0, |memory| memory.length());
-        let angles = Angles::new(first, tokens.length(), heads.features, self.shape.base);
+        let angles = Angles::new(first, length, heads.features, self.shape.base);
         let mut rows = self.model.embed_tokens.rows(tokens.ids());
         for (layer, block) in self.model.layers.iter().enumerate() {
             let input = block.input_layernorm.forward(rows.clone());
@@ -317,7 +317,7 @@ impl Decoder for LlamaBody {
             let key = rotate(attention.k_proj.rows(input.clone()), &angles);
             let value = attention.v_proj.rows(input);
             let memory = memory.as_deref_mut().map(|memory| (memory, layer));
-            let attended = attend_causally([query, key, value], &mask, heads, memory);
+            let attended = attend_causally([query, key, value], [batch, length], heads, memory);
             rows = rows + attention.o_proj.rows(attended);
             let input = block.post_attention_layernorm.forward(rows.clone());
             let gate = block.mlp.gate_proj.rows(input.clone());
