@@ -178,7 +178,8 @@ impl Network {
         let Input::Tokens(tokens) = input else {
             return None;
         };
-        Some(self.body.decoder()?.steps(tokens, pass, None))
+        let decoder = self.body.decoder()?;
+        Some(decoder.logits(decoder.rows(tokens, pass, None)))
     }
 
     /// A text that this language model goes on with, empty at first.

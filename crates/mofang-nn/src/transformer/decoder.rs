@@ -13,19 +13,23 @@ use crate::{Network, NetworkSpec, NnError, Tokens, tensor_from_burn};
 
 /// A language model: for each token of a text how probable each token is behind it.
 pub(crate) trait Decoder {
-    /// Logits of the token behind each token, `[batch · length, vocabulary]`. With a memory, of one text that
-    /// goes on.
-    fn steps(&self, tokens: &Tokens, pass: Pass, memory: Option<&mut Memory>) -> Tensor<2>;
+    /// The row of each token behind the last normalization, `[batch · length, features]`. With a memory, of one
+    /// text that goes on.
+    fn rows(&self, tokens: &Tokens, pass: Pass, memory: Option<&mut Memory>) -> Tensor<2>;
+
+    /// Logits of the token behind each of such rows, `[rows, vocabulary]`: for a large vocabulary as dear as many
+    /// blocks, so that only the rows go in that are asked for.
+    fn logits(&self, rows: Tensor<2>) -> Tensor<2>;
 
     /// Most tokens of a text.
     fn positions(&self) -> usize;
 
     /// Logits of the token behind each text, `[batch, vocabulary]`.
     fn forward(&self, tokens: &Tokens, pass: Pass) -> Tensor<2> {
-        let steps = self.steps(tokens, pass, None);
-        let [_, vocabulary_size] = steps.dims();
-        let steps = steps.reshape([tokens.batch(), tokens.length(), vocabulary_size]);
-        last_rows(steps, &tokens.lengths())
+        let rows = self.rows(tokens, pass, None);
+        let [_, features] = rows.dims();
+        let steps = rows.reshape([tokens.batch(), tokens.length(), features]);
+        self.logits(last_rows(steps, &tokens.lengths()))
     }
 }
 
@@ -112,10 +116,10 @@ impl<'a> Continuation<'a> {
         }
         let tokens: Vec<i64> = ids.iter().map(|id| i64::from(*id)).collect();
         let tokens = Tokens::new(tokens, [1, ids.len()], usize::MAX);
-        let steps = decoder.steps(&tokens, Pass::Evaluation, Some(&mut self.memory));
+        let rows = decoder.rows(&tokens, Pass::Evaluation, Some(&mut self.memory));
         self.memory.advance(ids.len());
-        let last = steps.narrow(0, ids.len() - 1, 1);
-        Ok(tensor_from_burn(last)?.into_data())
+        let last = rows.narrow(0, ids.len() - 1, 1);
+        Ok(tensor_from_burn(decoder.logits(last))?.into_data())
     }
 }
 

@@ -283,7 +283,7 @@ impl Projection {
 }
 
 impl Decoder for Gpt2Body {
-    fn steps(&self, tokens: &Tokens, pass: Pass, mut memory: Option<&mut Memory>) -> Tensor<2> {
+    fn rows(&self, tokens: &Tokens, pass: Pass, mut memory: Option<&mut Memory>) -> Tensor<2> {
         let [batch, length] = [tokens.batch(), tokens.length()];
         let first = memory.as_ref().map_or(0, |memory| memory.length());
         let places: Arc<[i64]> = positions(first, batch, length);
@@ -309,8 +309,11 @@ impl Decoder for Gpt2Body {
             let inner = block.mlp.c_proj.forward(inner);
             rows = rows + block.mlp.dropout.forward(inner, pass);
         }
-        let rows = body.ln_f.forward(rows);
-        linear(rows, body.wte.weight.val(), None)
+        body.ln_f.forward(rows)
+    }
+
+    fn logits(&self, rows: Tensor<2>) -> Tensor<2> {
+        linear(rows, self.transformer.wte.weight.val(), None)
     }
 
     fn positions(&self) -> usize {

@@ -304,7 +304,7 @@ impl RmsNorm {
 }
 
 impl Decoder for LlamaBody {
-    fn steps(&self, tokens: &Tokens, _: Pass, mut memory: Option<&mut Memory>) -> Tensor<2> {
+    fn rows(&self, tokens: &Tokens, _: Pass, mut memory: Option<&mut Memory>) -> Tensor<2> {
         let [batch, length] = [tokens.batch(), tokens.length()];
         let heads = self.shape.heads;
         let first = memory.as_ref().map_or(0, |memory| memory.length());
@@ -324,7 +324,10 @@ impl Decoder for LlamaBody {
             let gated = swiglu(gate, block.mlp.up_proj.rows(input));
             rows = rows + block.mlp.down_proj.rows(gated);
         }
-        let rows = self.model.norm.forward(rows);
+        self.model.norm.forward(rows)
+    }
+
+    fn logits(&self, rows: Tensor<2>) -> Tensor<2> {
         match &self.lm_head {
             Some(head) => head.rows(rows),
             None => linear(rows, self.model.embed_tokens.weight.val(), None),
