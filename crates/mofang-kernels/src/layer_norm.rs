@@ -72,7 +72,7 @@ pub struct RowStatistics {
     pub inverse_deviation: Vec<f32>,
 }
 
-/// The gradients by weight and bias, `[features]` each. That by the bias of [`rms_norm`] is to be left aside.
+/// The gradients by weight and bias, `[features]` each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AffineGradient {
     /// By the weight.

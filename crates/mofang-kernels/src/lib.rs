@@ -55,6 +55,7 @@ mod scratch;
 mod shared;
 mod simd;
 mod sums;
+mod tile_product;
 mod transpose;
 
 pub use activation::Activation;
@@ -62,7 +63,9 @@ pub use error::KernelError;
 pub use nonlinearity::Nonlinearity;
 pub use recycling::{recycle, recycled};
 #[doc(hidden)]
-pub use simd::{lower_instructions, register_speed};
+pub use simd::lower_instructions;
+#[doc(hidden)]
+pub use tile_product::register_speed;
 
 /// The shapes of the operations.
 pub mod geometry {

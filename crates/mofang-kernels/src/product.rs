@@ -8,10 +8,9 @@ use crate::activation::{Activation, clamp};
 use crate::nonlinearity::{self, Nonlinearity};
 use crate::scratch::Scratch;
 use crate::shared::SharedOutput;
-use crate::simd::{
-    Instructions, multiply_columns, multiply_tile, multiply_tile_into, multiversioned,
-};
+use crate::simd::{Instructions, multiversioned};
 use crate::sums::add;
+use crate::tile_product::{multiply_columns, multiply_tile, multiply_tile_into};
 use crate::transpose::transpose;
 
 /// Steps of the depth whose right columns stay in the first-level cache.

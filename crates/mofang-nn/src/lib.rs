@@ -43,6 +43,7 @@ mod step_seed;
 mod tabular;
 mod tokens;
 mod transformer;
+mod traversals;
 mod weights;
 
 pub use architecture::{Architecture, OptionSpec, Start};

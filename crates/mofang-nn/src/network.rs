@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::module::Module;
+use burn::tensor::{Device, Gradients, Tensor};
 use mofang_types::{ArchitectureSpec, ModelInput};
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::{Start, find};
 use crate::body::Body;
-use crate::kernels::{Held, give_back};
 use crate::layers::{Convolution, Pass, Sequence};
-use crate::name_path::{NamePath, is_below, is_buffer};
+use crate::name_path::{NamePath, is_below};
 use crate::transformer::{Continuation, Decoder};
+use crate::traversals::{Changes, Freezing, Infos, Recycling, Replacements, Slopes, Values};
 use crate::{GradientSet, Input, NnError, cpu_device, tensor_from_burn};
 
 /// Largest image side and most channels, so that sizes cannot overflow.
@@ -178,7 +178,8 @@ impl Network {
         let Input::Tokens(tokens) = input else {
             return None;
         };
-        Some(self.body.decoder()?.steps(tokens, pass, None))
+        let decoder = self.body.decoder()?;
+        Some(decoder.logits(decoder.rows(tokens, pass, None)))
     }
 
     /// A text that this language model goes on with, empty at first.
@@ -435,7 +436,7 @@ fn check_input_sizes(input: &ModelInput) -> Result<(), NnError> {
             numbers,
             categories,
         } => &[
-            numbers + categories.len(),
+            numbers.saturating_add(categories.len()),
             categories.iter().copied().max().unwrap_or(1),
             categories.iter().copied().min().unwrap_or(1),
         ],
@@ -451,212 +452,4 @@ fn check_input_sizes(input: &ModelInput) -> Result<(), NnError> {
     Err(NnError::InvalidSpec(format!(
         "{input} are not between 1 and {SIDE_MAX} in each direction"
     )))
-}
-
-#[derive(Default)]
-struct Infos {
-    path: NamePath,
-    infos: Vec<ParameterInfo>,
-}
-
-fn info_of(path: &NamePath, shape: &[usize]) -> ParameterInfo {
-    let name = path.name();
-    ParameterInfo {
-        trainable: !is_buffer(&name),
-        shape: shape.to_vec(),
-        name,
-    }
-}
-
-impl ModuleVisitor for Infos {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.infos.push(info_of(&self.path, &param.dims()));
-    }
-
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, name: &str, container_type: &str) {
-        self.path.exit(name, container_type);
-    }
-}
-
-struct Values<'a> {
-    path: NamePath,
-    gradients: Option<&'a Gradients>,
-    collected: Result<BTreeMap<String, mofang_types::Tensor>, NnError>,
-}
-
-impl ModuleVisitor for Values<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let name = self.path.name();
-        let tensor = match self.gradients {
-            None => Some(param.val().without_autodiff()),
-            Some(_) if is_buffer(&name) => None,
-            Some(gradients) => param.val().grad(gradients),
-        };
-        if let (Some(tensor), Ok(values)) = (tensor, &mut self.collected) {
-            match tensor_from_burn(tensor) {
-                Ok(tensor) => {
-                    values.insert(name, tensor);
-                }
-                Err(error) => self.collected = Err(error),
-            }
-        }
-    }
-
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, name: &str, container_type: &str) {
-        self.path.exit(name, container_type);
-    }
-}
-
-struct Slopes<'a> {
-    path: NamePath,
-    gradients: &'a Gradients,
-    collected: Result<GradientSet, NnError>,
-}
-
-impl ModuleVisitor for Slopes<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let name = self.path.name();
-        if is_buffer(&name) {
-            return;
-        }
-        if let (Some(tensor), Ok(gradients)) =
-            (param.val().grad(self.gradients), &mut self.collected)
-        {
-            match Held::of(tensor) {
-                Ok(gradient) => gradients.insert(name, gradient),
-                Err(error) => self.collected = Err(error),
-            }
-        }
-    }
-
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, name: &str, container_type: &str) {
-        self.path.exit(name, container_type);
-    }
-}
-
-/// Leaves next to nothing in the place of each parameter. Running statistics are shared with clones, and stay.
-#[derive(Default)]
-struct Recycling {
-    path: NamePath,
-}
-
-impl ModuleMapper for Recycling {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if is_buffer(&self.path.name()) {
-            return param;
-        }
-        let device = param.device();
-        let (id, tensor, _) = param.consume();
-        give_back(tensor);
-        Param::initialized(id, Tensor::zeros([1; D], &device))
-    }
-
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, name: &str, container_type: &str) {
-        self.path.exit(name, container_type);
-    }
-}
-
-struct Replacements<'a> {
-    path: NamePath,
-    take: &'a mut dyn FnMut(&str) -> Option<Vec<f32>>,
-}
-
-impl ModuleMapper for Replacements<'_> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let values = (self.take)(&self.path.name());
-        with_values(param, values)
-    }
-
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, name: &str, container_type: &str) {
-        self.path.exit(name, container_type);
-    }
-}
-
-/// The parameter with these values, when there are as many as it has.
-fn with_values<const D: usize>(
-    param: Param<Tensor<D>>,
-    values: Option<Vec<f32>>,
-) -> Param<Tensor<D>> {
-    let shape = param.dims();
-    match values {
-        Some(values) if values.len() == shape.iter().product::<usize>() => {
-            let (id, device) = (param.id, param.device());
-            let tensor = Tensor::from_data(TensorData::new(values, shape), &device);
-            param.transform_for_load(tensor, id)
-        }
-        Some(_) | None => param,
-    }
-}
-
-struct Freezing<'a> {
-    path: NamePath,
-    prefixes: &'a [String],
-}
-
-impl ModuleMapper for Freezing<'_> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.name();
-        if self.prefixes.iter().any(|prefix| is_below(&name, prefix)) {
-            param.set_require_grad(false)
-        } else {
-            param
-        }
-    }
-
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, name: &str, container_type: &str) {
-        self.path.exit(name, container_type);
-    }
-}
-
-struct Changes<'a> {
-    path: NamePath,
-    change: &'a mut ValueChange<'a>,
-    failure: Option<NnError>,
-}
-
-impl ModuleMapper for Changes<'_> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let info = info_of(&self.path, &param.dims());
-        let old = match Held::of(param.val()) {
-            Ok(old) => old,
-            Err(error) => {
-                self.failure = Some(error);
-                return param;
-            }
-        };
-        let new = (self.change)(&info, old.as_slice());
-        with_values(param, new)
-    }
-
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.enter(name, container_type);
-    }
-
-    fn exit_module(&mut self, name: &str, container_type: &str) {
-        self.path.exit(name, container_type);
-    }
 }

@@ -12,8 +12,9 @@ use crate::math::exp;
 use crate::product::{PackedLeft, PackedRight, Tile, tiles};
 use crate::scratch::Scratch;
 use crate::shared::SharedOutput;
-use crate::simd::{Instructions, multiply_tile_by_rows, multiversioned};
+use crate::simd::{Instructions, multiversioned};
 use crate::sums::add;
+use crate::tile_product::multiply_tile_by_rows;
 
 /// What went into an attention and came out of it.
 #[derive(Debug, Clone, Copy)]

@@ -23,8 +23,8 @@ pub use gradient::{Gradients, Passed, gradient};
 use crate::KernelError;
 use crate::error::check_length;
 
-/// Queries that meet the keys at once; the depth of [`multiply_tile_by_rows`](crate::simd).
-const BLOCK: usize = crate::simd::BLOCK;
+/// Queries that meet the keys at once; the depth of [`multiply_tile_by_rows`](crate::tile_product).
+const BLOCK: usize = crate::tile_product::BLOCK;
 
 /// The sizes of an attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

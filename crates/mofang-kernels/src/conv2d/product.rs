@@ -8,7 +8,8 @@ use super::gather::{self, COPY, ColumnCopy, Gather, OutputGrid, Segment};
 use crate::activation::clamp;
 use crate::scratch::Scratch;
 use crate::shared::SharedOutput;
-use crate::simd::{InPlace, Instructions, multiply_tile, multiply_tile_in_place, multiversioned};
+use crate::simd::{Instructions, multiversioned};
+use crate::tile_product::{InPlace, multiply_tile, multiply_tile_in_place};
 
 /// Values of a tile's columns that stay in the first-level cache while the weights go by.
 const CACHED_COLUMNS: usize = 8192;

@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use super::Conv2dGeometry;
 use super::gather::{self, COPY, Gather, OutputGrid, Segment};
 use crate::scratch::Scratch;
-use crate::simd::{BLOCK, Instructions, multiply_tile_by_rows, multiversioned};
+use crate::simd::{Instructions, multiversioned};
+use crate::tile_product::{BLOCK, multiply_tile_by_rows};
 
 /// Most chunks of images.
 const CHUNKS_MAX: usize = 16;

@@ -15,7 +15,9 @@ use burn::tensor::{Device, Tensor};
 use mofang_types::ModelInput;
 use serde::Deserialize;
 
-use super::{KeyMask, LayerNorm, attend};
+use super::decoder::positions;
+use super::encoder::{SelfAttention, check_encoder, dense};
+use super::{KeyMask, LayerNorm};
 use crate::architecture::parse_config;
 use crate::body::Body;
 use crate::builder::Builder;
@@ -24,9 +26,6 @@ use crate::kernels::Nonlinearity;
 use crate::layers::{Dropout, Embedding, Linear, Pass};
 use crate::sequence::{vocabulary, weighted};
 use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start, Tokens, WeightShapes};
-
-/// Most layers.
-const LAYERS_MAX: usize = 256;
 
 /// Transformer encoders of texts.
 #[derive(Debug)]
@@ -182,15 +181,7 @@ impl Config {
             })
         };
         let (hidden, heads) = (self.hidden_size, self.num_attention_heads);
-        if heads == 0 || hidden == 0 || hidden % heads != 0 {
-            return invalid(format!(
-                "a hidden_size of {hidden} is no multiple of {heads} attention heads"
-            ));
-        }
-        if self.num_hidden_layers == 0 || self.num_hidden_layers > LAYERS_MAX {
-            let layers = self.num_hidden_layers;
-            return invalid(format!("{layers} layers are not from 1 to {LAYERS_MAX}"));
-        }
+        check_encoder(Bert.name(), hidden, heads, self.num_hidden_layers)?;
         if let ModelInput::Tokens { length_max, .. } = spec.input
             && length_max > self.max_position_embeddings
         {
@@ -327,15 +318,12 @@ impl Maker<'_> {
     fn block(&mut self) -> Result<Block, NnError> {
         let (hidden, inner) = (self.config.hidden_size, self.config.intermediate_size);
         let attention = Attention {
-            self_: SelfAttention {
-                query: self.linear(hidden, hidden)?,
-                key: self.linear(hidden, hidden)?,
-                value: self.linear(hidden, hidden)?,
-                dropout: self
-                    .builder
-                    .dropout_of(self.config.attention_probs_dropout_prob)?,
-                heads: self.config.num_attention_heads,
-            },
+            self_: SelfAttention::new(
+                &mut self.builder,
+                hidden,
+                self.config.num_attention_heads,
+                self.config.attention_probs_dropout_prob,
+            )?,
             output: self.output(hidden)?,
         };
         Ok(Block {
@@ -357,10 +345,7 @@ impl Maker<'_> {
     }
 
     fn linear(&mut self, features_in: usize, features_out: usize) -> Result<Linear, NnError> {
-        let normal = Initializer::Normal(0.02);
-        let zeros = Some(Initializer::Constant(0.0));
-        self.builder
-            .linear_of(features_in, features_out, normal, zeros)
+        dense(&mut self.builder, features_in, features_out)
     }
 
     fn norm(&mut self) -> Result<LayerNorm, NnError> {
@@ -423,16 +408,6 @@ struct Block {
 struct Attention {
     self_: SelfAttention,
     output: Output,
-}
-
-#[derive(Module, Debug)]
-struct SelfAttention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    dropout: Dropout,
-    #[module(skip)]
-    heads: usize,
 }
 
 #[derive(Module, Debug)]
@@ -518,8 +493,7 @@ fn share_of(count: usize) -> f32 {
 impl Embeddings {
     fn forward(&self, tokens: &Tokens, pass: Pass) -> Tensor<2> {
         let (batch, length) = (tokens.batch(), tokens.length());
-        let positions: Arc<[i64]> = (0_i64..).take(length).collect();
-        let positions: Arc<[i64]> = positions.repeat(batch).into();
+        let positions = positions(0, batch, length);
         let kinds: Arc<[i64]> = vec![0; batch * length].into();
         let sum = self.word_embeddings.rows(tokens.ids())
             + self.token_type_embeddings.rows(&kinds)
@@ -530,10 +504,7 @@ impl Embeddings {
 
 impl Block {
     fn forward(&self, input: Tensor<2>, mask: &KeyMask, pass: Pass) -> Tensor<2> {
-        let attention = &self.attention.self_;
-        let rows = [&attention.query, &attention.key, &attention.value]
-            .map(|linear| linear.rows(input.clone()));
-        let attended = attend(rows, mask, attention.heads, &attention.dropout, pass);
+        let attended = self.attention.self_.forward(&input, mask, pass);
         let rows = self.attention.output.forward(attended, input, pass);
         let inner = &self.intermediate;
         let between = inner.dense.nonlinear(rows.clone(), inner.nonlinearity);

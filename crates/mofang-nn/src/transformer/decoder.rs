@@ -3,28 +3,33 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
+use mofang_types::ModelInput;
 
-use super::{KeyMask, Memory};
+use super::Memory;
 use crate::kernels::{AttentionShape, Heads, attention};
 use crate::layers::Pass;
 use crate::sequence::last_rows;
-use crate::{Network, NnError, Tokens, tensor_from_burn};
+use crate::{Network, NetworkSpec, NnError, Tokens, tensor_from_burn};
 
 /// A language model: for each token of a text how probable each token is behind it.
 pub(crate) trait Decoder {
-    /// Logits of the token behind each token, `[batch · length, vocabulary]`. With a memory, of one text that
-    /// goes on.
-    fn steps(&self, tokens: &Tokens, pass: Pass, memory: Option<&mut Memory>) -> Tensor<2>;
+    /// The row of each token behind the last normalization, `[batch · length, features]`. With a memory, of one
+    /// text that goes on.
+    fn rows(&self, tokens: &Tokens, pass: Pass, memory: Option<&mut Memory>) -> Tensor<2>;
+
+    /// Logits of the token behind each of such rows, `[rows, vocabulary]`: for a large vocabulary as dear as many
+    /// blocks, so that only the rows go in that are asked for.
+    fn logits(&self, rows: Tensor<2>) -> Tensor<2>;
 
     /// Most tokens of a text.
     fn positions(&self) -> usize;
 
     /// Logits of the token behind each text, `[batch, vocabulary]`.
     fn forward(&self, tokens: &Tokens, pass: Pass) -> Tensor<2> {
-        let steps = self.steps(tokens, pass, None);
-        let [_, vocabulary_size] = steps.dims();
-        let steps = steps.reshape([tokens.batch(), tokens.length(), vocabulary_size]);
-        last_rows(steps, &tokens.lengths())
+        let rows = self.rows(tokens, pass, None);
+        let [_, features] = rows.dims();
+        let steps = rows.reshape([tokens.batch(), tokens.length(), features]);
+        self.logits(last_rows(steps, &tokens.lengths()))
     }
 }
 
@@ -37,30 +42,30 @@ pub(crate) struct HeadCounts {
     pub(crate) features: usize,
 }
 
-/// Each token's query meets the keys of its text up to its own. `memory` has those of a layer that were read
-/// before.
+/// Each token's query meets the keys of its text up to its own, so that none of a text's meets the padding
+/// behind it: no key is masked, and a token that is the padding's too, such as GPT-2's end of a text, counts
+/// within one. `memory` has the keys and values of a layer that were read before.
 pub(crate) fn attend_causally(
     [query, key, value]: [Tensor<2>; 3],
-    mask: &KeyMask,
+    [batch, length]: [usize; 2],
     heads: HeadCounts,
     memory: Option<(&mut Memory, usize)>,
 ) -> Tensor<2> {
-    let (first, [key, value], valid) = match memory {
-        None => (0, [key, value], mask.valid.clone()),
-        // A text that goes on has no padding.
-        Some((memory, layer)) => (memory.length(), memory.extend(layer, [key, value]), None),
+    let (first, [key, value]) = match memory {
+        None => (0, [key, value]),
+        Some((memory, layer)) => (memory.length(), memory.extend(layer, [key, value])),
     };
     let heads = Heads {
         shape: AttentionShape {
-            batch: mask.batch,
+            batch,
             heads: heads.queries,
             key_heads: heads.keys,
-            queries: mask.length,
-            keys: first + mask.length,
+            queries: length,
+            keys: first + length,
             features: heads.features,
         },
         causal: Some(first),
-        valid,
+        valid: None,
     };
     attention(query, key, value, &heads, None)
 }
@@ -111,10 +116,10 @@ impl<'a> Continuation<'a> {
         }
         let tokens: Vec<i64> = ids.iter().map(|id| i64::from(*id)).collect();
         let tokens = Tokens::new(tokens, [1, ids.len()], usize::MAX);
-        let steps = decoder.steps(&tokens, Pass::Evaluation, Some(&mut self.memory));
+        let rows = decoder.rows(&tokens, Pass::Evaluation, Some(&mut self.memory));
         self.memory.advance(ids.len());
-        let last = steps.narrow(0, ids.len() - 1, 1);
-        Ok(tensor_from_burn(last)?.into_data())
+        let last = rows.narrow(0, ids.len() - 1, 1);
+        Ok(tensor_from_burn(decoder.logits(last))?.into_data())
     }
 }
 
@@ -123,4 +128,34 @@ pub(crate) fn positions(first: usize, batch: usize, length: usize) -> Arc<[i64]>
     let first = i64::try_from(first).unwrap_or(i64::MAX);
     let one: Vec<i64> = (first..).take(length).collect();
     one.repeat(batch).into()
+}
+
+/// That a language model of so many positions takes the texts and gives a number for each token.
+pub(super) fn check_language_model(
+    architecture: &'static str,
+    spec: &NetworkSpec,
+    vocabulary_size: usize,
+    positions: usize,
+) -> Result<(), NnError> {
+    if let ModelInput::Tokens { length_max, .. } = spec.input
+        && length_max > positions
+    {
+        return Err(NnError::InvalidOption {
+            architecture,
+            reason: format!(
+                "texts have up to {length_max} tokens, and there are {positions} positions; truncate \
+                 to that in the pipeline"
+            ),
+        });
+    }
+    if spec.outputs == vocabulary_size {
+        return Ok(());
+    }
+    Err(NnError::InvalidOption {
+        architecture,
+        reason: format!(
+            "a language model has an output for each of the {vocabulary_size} tokens, not {}",
+            spec.outputs
+        ),
+    })
 }

@@ -8,9 +8,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use serde::Deserialize;
 
-use super::decoder::{Decoder, HeadCounts, attend_causally, positions};
-use super::llama::check_language_model;
-use super::{KeyMask, LayerNorm, Memory};
+use super::decoder::{Decoder, HeadCounts, attend_causally, check_language_model, positions};
+use super::{LayerNorm, Memory};
 use crate::architecture::parse_config;
 use crate::body::Body;
 use crate::builder::Builder;
@@ -284,10 +283,10 @@ impl Projection {
 }
 
 impl Decoder for Gpt2Body {
-    fn steps(&self, tokens: &Tokens, pass: Pass, mut memory: Option<&mut Memory>) -> Tensor<2> {
-        let mask = KeyMask::of(tokens);
+    fn rows(&self, tokens: &Tokens, pass: Pass, mut memory: Option<&mut Memory>) -> Tensor<2> {
+        let [batch, length] = [tokens.batch(), tokens.length()];
         let first = memory.as_ref().map_or(0, |memory| memory.length());
-        let places: Arc<[i64]> = positions(first, tokens.batch(), tokens.length());
+        let places: Arc<[i64]> = positions(first, batch, length);
         let body = &self.transformer;
         let rows = body.wte.rows(tokens.ids()) + body.wpe.rows(&places);
         let mut rows = body.drop.forward(rows, pass);
@@ -302,7 +301,7 @@ impl Decoder for Gpt2Body {
             let [query, key, value] =
                 [0, 1, 2].map(|part| all.clone().narrow(1, part * width, width));
             let memory = memory.as_deref_mut().map(|memory| (memory, layer));
-            let attended = attend_causally([query, key, value], &mask, heads, memory);
+            let attended = attend_causally([query, key, value], [batch, length], heads, memory);
             let attended = block.attn.c_proj.forward(attended);
             rows = rows + block.attn.resid_dropout.forward(attended, pass);
             let input = block.ln_2.forward(rows.clone());
@@ -310,8 +309,11 @@ impl Decoder for Gpt2Body {
             let inner = block.mlp.c_proj.forward(inner);
             rows = rows + block.mlp.dropout.forward(inner, pass);
         }
-        let rows = body.ln_f.forward(rows);
-        linear(rows, body.wte.weight.val(), None)
+        body.ln_f.forward(rows)
+    }
+
+    fn logits(&self, rows: Tensor<2>) -> Tensor<2> {
+        linear(rows, self.transformer.wte.weight.val(), None)
     }
 
     fn positions(&self) -> usize {

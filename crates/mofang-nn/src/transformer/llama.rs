@@ -9,11 +9,10 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use mofang_types::ModelInput;
 use serde::Deserialize;
 
-use super::decoder::{Decoder, HeadCounts, attend_causally};
-use super::{KeyMask, Memory};
+use super::Memory;
+use super::decoder::{Decoder, HeadCounts, attend_causally, check_language_model};
 use crate::architecture::parse_config;
 use crate::body::Body;
 use crate::builder::Builder;
@@ -167,36 +166,6 @@ impl Config {
     }
 }
 
-/// That a language model of so many positions takes the texts and gives a number for each token.
-pub(super) fn check_language_model(
-    architecture: &'static str,
-    spec: &NetworkSpec,
-    vocabulary_size: usize,
-    positions: usize,
-) -> Result<(), NnError> {
-    if let ModelInput::Tokens { length_max, .. } = spec.input
-        && length_max > positions
-    {
-        return Err(NnError::InvalidOption {
-            architecture,
-            reason: format!(
-                "texts have up to {length_max} tokens, and there are {positions} positions; truncate \
-                 to that in the pipeline"
-            ),
-        });
-    }
-    if spec.outputs == vocabulary_size {
-        return Ok(());
-    }
-    Err(NnError::InvalidOption {
-        architecture,
-        reason: format!(
-            "a language model has an output for each of the {vocabulary_size} tokens, not {}",
-            spec.outputs
-        ),
-    })
-}
-
 impl Architecture for Llama {
     fn name(&self) -> &'static str {
         "llama"
@@ -335,11 +304,11 @@ impl RmsNorm {
 }
 
 impl Decoder for LlamaBody {
-    fn steps(&self, tokens: &Tokens, _: Pass, mut memory: Option<&mut Memory>) -> Tensor<2> {
-        let mask = KeyMask::of(tokens);
+    fn rows(&self, tokens: &Tokens, _: Pass, mut memory: Option<&mut Memory>) -> Tensor<2> {
+        let [batch, length] = [tokens.batch(), tokens.length()];
         let heads = self.shape.heads;
         let first = memory.as_ref().map_or(0, |memory| memory.length());
-        let angles = Angles::new(first, tokens.length(), heads.features, self.shape.base);
+        let angles = Angles::new(first, length, heads.features, self.shape.base);
         let mut rows = self.model.embed_tokens.rows(tokens.ids());
         for (layer, block) in self.model.layers.iter().enumerate() {
             let input = block.input_layernorm.forward(rows.clone());
@@ -348,14 +317,17 @@ impl Decoder for LlamaBody {
             let key = rotate(attention.k_proj.rows(input.clone()), &angles);
             let value = attention.v_proj.rows(input);
             let memory = memory.as_deref_mut().map(|memory| (memory, layer));
-            let attended = attend_causally([query, key, value], &mask, heads, memory);
+            let attended = attend_causally([query, key, value], [batch, length], heads, memory);
             rows = rows + attention.o_proj.rows(attended);
             let input = block.post_attention_layernorm.forward(rows.clone());
             let gate = block.mlp.gate_proj.rows(input.clone());
             let gated = swiglu(gate, block.mlp.up_proj.rows(input));
             rows = rows + block.mlp.down_proj.rows(gated);
         }
-        let rows = self.model.norm.forward(rows);
+        self.model.norm.forward(rows)
+    }
+
+    fn logits(&self, rows: Tensor<2>) -> Tensor<2> {
         match &self.lm_head {
             Some(head) => head.rows(rows),
             None => linear(rows, self.model.embed_tokens.weight.val(), None),

@@ -5,6 +5,7 @@
 mod attention;
 mod bert;
 mod decoder;
+mod encoder;
 mod gpt2;
 mod layer_norm;
 mod llama;

@@ -8,7 +8,8 @@ use burn::tensor::{Device, Tensor};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{KeyMask, LayerNorm, attend};
+use super::encoder::{SelfAttention, check_encoder, dense};
+use super::{KeyMask, LayerNorm};
 use crate::architecture::{parse_config, recognized};
 use crate::body::Body;
 use crate::builder::Builder;
@@ -16,9 +17,6 @@ use crate::initializer::Initializer;
 use crate::kernels::Nonlinearity;
 use crate::layers::{Conv2d, Convolution, Dropout, Linear, Pass};
 use crate::{Architecture, Network, NetworkSpec, NnError, OptionSpec, Start, WeightShapes};
-
-/// Most layers.
-const LAYERS_MAX: usize = 256;
 
 /// Values of a head in every published size.
 const HEAD_FEATURES_USUAL: usize = 64;
@@ -109,27 +107,20 @@ const OPTIONS: &[OptionSpec] = &[
 impl Config {
     /// How many patches an image has in each direction.
     fn patches(&self, [_, height, width]: [usize; 3]) -> Result<[usize; 2], NnError> {
-        let invalid = |reason: String| {
-            Err(NnError::InvalidOption {
-                architecture: Vit.name(),
-                reason,
-            })
-        };
-        let (hidden, heads) = (self.hidden_size, self.num_attention_heads);
-        if heads == 0 || hidden == 0 || hidden % heads != 0 {
-            return invalid(format!(
-                "a hidden_size of {hidden} is no multiple of {heads} attention heads"
-            ));
-        }
-        if self.num_hidden_layers == 0 || self.num_hidden_layers > LAYERS_MAX {
-            let layers = self.num_hidden_layers;
-            return invalid(format!("{layers} layers are not from 1 to {LAYERS_MAX}"));
-        }
+        check_encoder(
+            Vit.name(),
+            self.hidden_size,
+            self.num_attention_heads,
+            self.num_hidden_layers,
+        )?;
         let patch = self.patch_size;
         if patch == 0 || height % patch != 0 || width % patch != 0 {
-            return invalid(format!(
-                "images of {height}×{width} cannot be cut into patches of {patch}×{patch}"
-            ));
+            return Err(NnError::InvalidOption {
+                architecture: Vit.name(),
+                reason: format!(
+                    "images of {height}×{width} cannot be cut into patches of {patch}×{patch}"
+                ),
+            });
         }
         Ok([height / patch, width / patch])
     }
@@ -235,15 +226,12 @@ impl Maker<'_> {
     fn block(&mut self) -> Result<Block, NnError> {
         let (hidden, inner) = (self.config.hidden_size, self.config.intermediate_size);
         let attention = Attention {
-            attention: SelfAttention {
-                query: self.linear(hidden, hidden)?,
-                key: self.linear(hidden, hidden)?,
-                value: self.linear(hidden, hidden)?,
-                dropout: self
-                    .builder
-                    .dropout_of(self.config.attention_probs_dropout_prob)?,
-                heads: self.config.num_attention_heads,
-            },
+            attention: SelfAttention::new(
+                &mut self.builder,
+                hidden,
+                self.config.num_attention_heads,
+                self.config.attention_probs_dropout_prob,
+            )?,
             output: Dense {
                 dense: self.linear(hidden, hidden)?,
                 dropout: self.dropout()?,
@@ -266,10 +254,7 @@ impl Maker<'_> {
     }
 
     fn linear(&mut self, features_in: usize, features_out: usize) -> Result<Linear, NnError> {
-        let normal = Initializer::Normal(0.02);
-        let zeros = Some(Initializer::Constant(0.0));
-        self.builder
-            .linear_of(features_in, features_out, normal, zeros)
+        dense(&mut self.builder, features_in, features_out)
     }
 
     fn norm(&mut self) -> Result<LayerNorm, NnError> {
@@ -332,16 +317,6 @@ struct Attention {
 }
 
 #[derive(Module, Debug)]
-struct SelfAttention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    dropout: Dropout,
-    #[module(skip)]
-    heads: usize,
-}
-
-#[derive(Module, Debug)]
 struct Intermediate {
     dense: Linear,
 }
@@ -390,11 +365,8 @@ impl Embeddings {
 
 impl Block {
     fn forward(&self, input: Tensor<2>, mask: &KeyMask, pass: Pass) -> Tensor<2> {
-        let attention = &self.attention.attention;
         let normal = self.layernorm_before.forward(input.clone());
-        let rows = [&attention.query, &attention.key, &attention.value]
-            .map(|linear| linear.rows(normal.clone()));
-        let attended = attend(rows, mask, attention.heads, &attention.dropout, pass);
+        let attended = self.attention.attention.forward(&normal, mask, pass);
         let rows = self.attention.output.forward(attended, pass) + input;
         let normal = self.layernorm_after.forward(rows.clone());
         let between = self

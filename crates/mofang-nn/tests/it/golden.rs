@@ -19,17 +19,25 @@ struct Golden {
     image_shape: Option<[usize; 3]>,
     #[serde(default)]
     images: usize,
-    /// Of anything else, with the ids of each text.
+    /// Of anything else; the ids of each text, where it is one.
     input: Option<ModelInput>,
     #[serde(default)]
     ids: Vec<Vec<f32>>,
+    #[serde(alias = "outputs")]
     classes: usize,
     state: BTreeMap<String, (String, Vec<usize>)>,
+    #[serde(default = "usual_tolerance")]
     gradient_tolerance: f64,
+    #[serde(alias = "evaluation_outputs")]
     evaluation_logits: Vec<f64>,
+    #[serde(alias = "training_outputs")]
     training_logits: Vec<f64>,
     gradients: BTreeMap<String, GoldenGradient>,
     buffers_after_one_pass: BTreeMap<String, Vec<f64>>,
+}
+
+fn usual_tolerance() -> f64 {
+    TOLERANCE
 }
 
 impl Golden {
@@ -41,6 +49,13 @@ impl Golden {
 
     /// The batch.
     fn batch(&self) -> mofang_types::Tensor {
+        if let Some(ModelInput::Row {
+            numbers,
+            categories,
+        }) = &self.input
+        {
+            return rows(*numbers, categories);
+        }
         let (mut shape, values) = match self.image_shape {
             Some(shape) => {
                 let count = BATCH * shape.iter().product::<usize>();
@@ -53,11 +68,24 @@ impl Golden {
     }
 }
 
+/// `rows` of `make_rows.py`.
+#[expect(clippy::cast_precision_loss, reason = "codes are small")]
+fn rows(numbers: usize, categories: &[usize]) -> mofang_types::Tensor {
+    let values = pattern(BATCH * numbers, 0);
+    let mut data = Vec::new();
+    for (row, numbers) in values.chunks_exact(numbers).enumerate() {
+        data.extend(numbers.iter().map(|number| 3.0 * number));
+        let categories = categories.iter().enumerate();
+        data.extend(categories.map(|(index, count)| ((row + index) % count) as f32));
+    }
+    mofang_types::Tensor::new(vec![BATCH, numbers + categories.len()], data).unwrap()
+}
+
 #[derive(Debug, Deserialize)]
-pub(crate) struct GoldenGradient {
-    pub(crate) norm: f64,
-    pub(crate) projection: f64,
-    pub(crate) first: Vec<f64>,
+struct GoldenGradient {
+    norm: f64,
+    projection: f64,
+    first: Vec<f64>,
 }
 
 /// `pattern` of `make_golden.py`.
@@ -83,7 +111,7 @@ pub(crate) fn pattern(count: usize, index: usize) -> Vec<f32> {
     clippy::cast_possible_truncation,
     reason = "the formula rounds to f32"
 )]
-pub(crate) fn fill(network: Network) -> Network {
+fn fill(network: Network) -> Network {
     let mut names: Vec<String> = network
         .parameters()
         .into_iter()
@@ -121,7 +149,7 @@ pub(crate) fn fill(network: Network) -> Network {
 }
 
 #[track_caller]
-pub(crate) fn assert_near(what: &str, actual: f64, expected: f64, tolerance: f64) {
+fn assert_near(what: &str, actual: f64, expected: f64, tolerance: f64) {
     let bound = tolerance.max(TOLERANCE * expected.abs());
     assert!(
         (actual - expected).abs() <= bound,
@@ -213,6 +241,12 @@ fn bert_is_transformers() {
 }
 
 #[test]
+fn features_of_numbers_are_pytorchs() {
+    check(include_str!("../golden/mlp_periodic.json"));
+    check(include_str!("../golden/mlp_piecewise_linear.json"));
+}
+
+#[test]
 fn gpt2_is_transformers() {
     check(include_str!("../golden/gpt2.json"));
 }
@@ -226,6 +260,12 @@ fn lenet_is_pytorchs() {
 fn llama_is_transformers() {
     check(include_str!("../golden/llama.json"));
     check(include_str!("../golden/llama_tied.json"));
+}
+
+#[test]
+fn mlp_is_pytorchs() {
+    check(include_str!("../golden/mlp.json"));
+    check(include_str!("../golden/mlp_batch_norm.json"));
 }
 
 #[test]

@@ -4,10 +4,10 @@
 mod decoders;
 mod determinism;
 mod golden;
-mod golden_rows;
 mod minilm;
 mod recognition;
 mod robustness;
+mod rows;
 mod sequences;
 
 use mofang_nn::{Network, NetworkSpec, cpu_device};
