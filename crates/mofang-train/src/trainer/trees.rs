@@ -321,7 +321,6 @@ fn booster(
         ))
         .into());
     };
-    check_classes(recipe, dataset)?;
     let (values, targets) = matrix(split, pipeline)?;
     let class_weights = class_weights(recipe, dataset)?;
     let weight = |target: &Target| {
