@@ -1,11 +1,15 @@
 //! The forms in which inputs come: tensors as JSON or bytes, images and recordings raw or as a form, rows as
 //! CSV or JSON lines.
 
+use std::fmt;
+
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use mofang_data::{DataError, RawExample, Row, RowFormat, read_rows};
 use mofang_types::{DType, ErrorCode, Tensor};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::ApiError;
@@ -44,7 +48,7 @@ pub(crate) struct PredictBody {
 
 /// One example: a text, a row of a table, or a tensor prepared as the model takes it.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct InputBody {
     /// A text, for a model of texts.
     #[serde(default)]
@@ -66,6 +70,28 @@ pub(crate) struct InputBody {
     #[serde(default)]
     #[schema(value_type = Option<Vec<f32>>)]
     data: Option<Nested>,
+}
+
+impl<'de> Deserialize<'de> for InputBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InputVisitor)
+    }
+}
+
+/// Takes an object alone: the derived reading takes a list for an object whose fields come in order.
+struct InputVisitor;
+
+impl<'de> Visitor<'de> for InputVisitor {
+    type Value = InputBody;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `text`, `row` or `data`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<InputBody, A::Error> {
+        // The derived reading, which `remote` makes a function of the type's own.
+        InputBody::deserialize(MapAccessDeserializer::new(map))
+    }
 }
 
 impl InputBody {
@@ -269,6 +295,7 @@ mod tests {
             r#"{"inputs": [{"dtype": "f16", "data": [1]}]}"#,
             r#"{"inputs": 3}"#,
             r#"{"input": []}"#,
+            r#"{"inputs": [["abc"]]}"#,
             "[]",
         ] {
             assert!(read_json(text.as_bytes()).is_err(), "{text} was accepted");
