@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::ApiError;
 use crate::body::{form, refused_form};
-use crate::extract::{media_type, parse_json};
+use crate::extract::{is_file, media_type, parse_json};
 use crate::nested::Nested;
 
 /// What the body asked for.
@@ -173,26 +173,6 @@ pub(super) async fn read_inputs(
         ))),
         _ => Ok(inputs),
     }
-}
-
-/// Whether the body is the bytes of a file, which the pipeline reads. Sound has several names: those
-/// without `x-` were registered after the formats were in use.
-fn is_file(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "audio/flac"
-            | "audio/mp3"
-            | "audio/mpeg"
-            | "audio/vnd.wave"
-            | "audio/wav"
-            | "audio/wave"
-            | "audio/x-flac"
-            | "audio/x-wav"
-            | "image/bmp"
-            | "image/jpeg"
-            | "image/png"
-            | "text/plain"
-    )
 }
 
 fn read_json(body: &[u8]) -> Result<Inputs, ApiError> {
