@@ -134,11 +134,12 @@ impl TrainObserver for Training<'_> {
     }
 
     fn epoch(&mut self, epoch: &EpochRecord) {
-        self.validation = epoch
-            .validation
-            .get("accuracy")
-            .map(|accuracy| format!(" validation {accuracy:.4}"))
-            .unwrap_or_default();
+        let value = |name: &str| epoch.validation.get(name);
+        self.validation = match (value("accuracy"), value("rmse")) {
+            (Some(accuracy), _) => format!(" validation {accuracy:.4}"),
+            (None, Some(error)) => format!(" validation rmse {error:.4}"),
+            (None, None) => String::new(),
+        };
         if !self.output.shows_progress() {
             self.output.note(&format!(
                 "epoch {} loss {:.4}{}{}, {:.1} s",

@@ -209,7 +209,7 @@ fn version_row(version: &VersionView) -> Vec<String> {
             .get(name)
             .map(|value| format!("{name}={value:.4}"))
     };
-    let metrics: Vec<String> = ["accuracy", "f1_macro"]
+    let metrics: Vec<String> = ["accuracy", "f1_macro", "rmse", "r2"]
         .into_iter()
         .filter_map(metric)
         .collect();

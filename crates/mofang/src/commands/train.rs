@@ -119,7 +119,7 @@ fn report(context: &Context, finished: &Finished) -> anyhow::Result<()> {
                 .clone()
                 .unwrap_or_else(|| record.status.to_string())
         )];
-        for metric in ["accuracy", "f1_macro"] {
+        for metric in ["accuracy", "f1_macro", "rmse", "r2"] {
             if let Some(value) = record.metrics.get(metric) {
                 lines.push(format!("test {metric}: {value:.4}"));
             }
