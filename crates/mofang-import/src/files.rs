@@ -21,6 +21,15 @@ pub(crate) const IMAGES_FILE: &str = "preprocessor_config.json";
 /// The ends of names of files with weights, the best first: a folder often has the same weights twice.
 const WEIGHTS_EXTENSIONS: [&str; 5] = ["safetensors", "pth", "pt", "th", "bin"];
 
+/// What a trainer leaves beside the weights under such a name.
+const OTHER_FILES: [&str; 5] = [
+    "optimizer.pt",
+    "rng_state.pth",
+    "scaler.pt",
+    "scheduler.pt",
+    "training_args.bin",
+];
+
 /// A file of a model.
 #[derive(Debug, Clone, Copy)]
 pub struct ImportFile<'a> {
@@ -38,7 +47,10 @@ pub fn files_to_import<'a>(names: &[&'a str]) -> Vec<&'a str> {
         .filter(|name| is_description(name))
         .collect();
     // Weights below the folder are another model's.
-    let weights = names.iter().copied().filter(|name| !name.contains('/'));
+    let weights = names
+        .iter()
+        .copied()
+        .filter(|name| !name.contains('/') && !OTHER_FILES.contains(name));
     let rank = |name: &str| {
         let extension = name.rsplit('.').next().unwrap_or_default();
         WEIGHTS_EXTENSIONS
@@ -146,6 +158,12 @@ mod tests {
         for folder in ["Pooling", "1_", "_Pooling", "a_b", "1_../x"] {
             assert!(!is_step(folder), "{folder}");
         }
+    }
+
+    #[test]
+    fn what_a_trainer_leaves_is_no_weights() {
+        let names = ["pytorch_model.bin", "optimizer.pt", "training_args.bin"];
+        assert_eq!(files_to_import(&names), ["pytorch_model.bin"]);
     }
 
     #[test]

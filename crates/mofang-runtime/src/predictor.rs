@@ -10,6 +10,7 @@ use crate::{LoadedModel, RuntimeError, RuntimeSettings, runtime};
 pub struct Predictor {
     manifest: PackageManifest,
     input: TensorSpec,
+    padding: Option<f32>,
     pipeline: CompiledPipeline,
     model: Box<dyn LoadedModel>,
 }
@@ -29,9 +30,11 @@ impl Predictor {
         let input = single(&manifest.signature.inputs)?;
         let output = single(&manifest.signature.outputs)?;
         check_agreement(&manifest, &pipeline, &output)?;
+        let padding = manifest.model_input().and_then(|input| input.padding());
         Ok(Self {
             manifest,
             input,
+            padding,
             pipeline,
             model,
         })
@@ -50,9 +53,7 @@ impl Predictor {
     /// The value that fills a shorter example of a batch up, where examples have lengths of their own;
     /// the model does not read it.
     pub fn padding(&self) -> Option<f32> {
-        self.manifest
-            .model_input()
-            .and_then(|input| input.padding())
+        self.padding
     }
 
     /// The memory that the model takes.

@@ -153,21 +153,23 @@ fn machine(examples: &[Features], labels: &[usize], class: usize) -> Vec<f32> {
     let diagonal = 0.5 / COST;
     let mut weights = vec![0.0_f32; FEATURES];
     let mut multipliers = vec![0.0_f32; examples.len()];
+    let square = |features: &Features| features.iter().map(|(_, value)| value * value).sum::<f32>();
+    let squares: Vec<f32> = examples.iter().map(square).collect();
     let mut order: Vec<usize> = (0..examples.len()).collect();
     let mut randomness = ChaCha8Rng::seed_from_u64(class as u64);
     for _ in 0..ROUNDS {
         order.shuffle(&mut randomness);
         for index in &order {
-            let (Some(features), Some(label), Some(multiplier)) = (
+            let (Some(features), Some(label), Some(squares), Some(multiplier)) = (
                 examples.get(*index),
                 labels.get(*index),
+                squares.get(*index),
                 multipliers.get_mut(*index),
             ) else {
                 continue;
             };
             let sign = if *label == class { 1.0 } else { -1.0 };
             let gradient = sign * product(&weights, features) - 1.0 + diagonal * *multiplier;
-            let squares: f32 = features.iter().map(|(_, value)| value * value).sum();
             let updated = (*multiplier - gradient / (squares + diagonal)).max(0.0);
             let change = (updated - *multiplier) * sign;
             *multiplier = updated;

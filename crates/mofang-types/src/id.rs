@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Mutex;
 
 use rand::Rng;
-use uuid::Uuid;
 
 use crate::UnixMillis;
 
@@ -34,11 +33,6 @@ impl IdGenerator {
         uuid::Builder::from_unix_timestamp_millis(millis, &random)
             .into_uuid()
             .to_string()
-    }
-
-    /// Whether `text` has the form of an identifier.
-    pub fn is_valid(text: &str) -> bool {
-        Uuid::try_parse(text).is_ok()
     }
 }
 

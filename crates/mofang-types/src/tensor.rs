@@ -53,11 +53,6 @@ impl Tensor {
         &self.data
     }
 
-    /// The values, row-major, to change in place.
-    pub fn data_mut(&mut self) -> &mut [f32] {
-        &mut self.data
-    }
-
     /// The values, without copying them.
     pub fn into_data(self) -> Vec<f32> {
         self.data

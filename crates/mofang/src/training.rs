@@ -114,8 +114,8 @@ pub(crate) fn execute(context: &Context, local: &Local, plan: Plan) -> anyhow::R
     let dataset = Arc::new(load_dataset(local, &plan.recipe)?);
     let initial_weights = match resume {
         Resume::Fresh => initial_weights(local, &plan.recipe)?,
-        // They are in the checkpoint by now.
-        Resume::Latest => None,
+        // They are in the checkpoint, unless the run was killed before its first; then the trainer misses them.
+        Resume::Latest => initial_weights(local, &plan.recipe).ok().flatten(),
     };
     let pipeline_files = pipeline_files(local, &plan.recipe)?;
     let mut record = begin(local, &model, &plan)?;

@@ -65,6 +65,10 @@ async fn bad_tensors_are_refused_with_the_reason() {
         ),
         (json!({ "input": [] }).to_string(), "input"),
         (
+            json!({ "inputs": [["abc"]] }).to_string(),
+            "expected an object with `text`, `row` or `data`",
+        ),
+        (
             "{\"inputs\": [{\"data\": [NaN]}]}".to_owned(),
             "invalid JSON",
         ),

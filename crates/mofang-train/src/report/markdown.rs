@@ -100,7 +100,7 @@ fn write_evaluation(
     if !baselines.is_empty() {
         writeln!(
             out,
-            "\nBeside each value stands what is reached without the network."
+            "\nBeside each value stands what is reached without the model."
         )?;
     }
     if let Some(residuals) = &evaluation.residuals {

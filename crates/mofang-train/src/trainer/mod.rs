@@ -5,6 +5,7 @@ mod outcome;
 mod request;
 mod session;
 mod step;
+mod stopping;
 mod trees;
 
 use burn::module::Module as _;

@@ -16,18 +16,19 @@ use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
 use mofang_types::{ArtifactDigest, Clock, Tensor, WEIGHTS_FILE};
 
 use super::step::{self, StepInput, StepResult};
+use super::stopping;
 use super::{
     CHECKPOINTS_FOLDER, EpochProgress, InitialWeights, Resume, RunStatus, TrainObserver,
     TrainOutcome, TrainRequest, TrainStart, infer, network_spec,
 };
 use crate::checkpoint::{Checkpoint, CheckpointFolder, CheckpointWriter};
-use crate::early_stopping::{Best, EarlyStopping};
+use crate::early_stopping::EarlyStopping;
 use crate::evaluation::{self, EvaluateError, Evaluation};
 use crate::files::FileError;
 use crate::gate::GateResult;
 use crate::loss::Loss;
 use crate::lr_schedule::Span;
-use crate::metrics::{OutcomesError, compute_all, find_value};
+use crate::metrics::{OutcomesError, compute_all};
 use crate::metrics_log::{MetricsLine, MetricsLog, StepRecord, read_losses};
 use crate::optimizer::{Optimizer, OptimizerState};
 use crate::report::{Report, RunFacts};
@@ -188,7 +189,7 @@ impl<'a> Session<'a> {
             if let Some(batch) = batches.next() {
                 self.step(batch?)?;
             }
-            let limit = self.limit();
+            let limit = stopping::limit(&self.recipe.train.stop, self.state.step, self.elapsed());
             if limit.is_none() && self.state.batch < self.loader.batches_per_epoch() {
                 if self
                     .state
@@ -272,31 +273,17 @@ impl<'a> Session<'a> {
         Ok(self.writer.check()?)
     }
 
-    /// Why the run ends after this step, when it does.
-    fn limit(&self) -> Option<StopReason> {
-        let rules = &self.recipe.train.stop;
-        if let Some(steps) = rules.steps.filter(|steps| self.state.step >= *steps) {
-            return Some(StopReason::Steps { steps });
-        }
-        let elapsed = self.elapsed().as_secs_f64();
-        let seconds = rules.seconds.filter(|seconds| elapsed >= *seconds)?;
-        Some(StopReason::Seconds { seconds })
-    }
-
     /// Judges an epoch that is over, or cut off by `limit`, and writes a checkpoint.
     fn end_epoch(&mut self, limit: Option<StopReason>) -> Result<Option<StopReason>, TrainError> {
         let validation = self.validate()?;
         let epoch = self.state.epoch + 1;
-        let metric = find_value(&self.recipe.train.monitor);
-        if let (Ok(metric), Some(value)) = (metric, validation.get(&self.recipe.train.monitor)) {
-            let latest = Best {
-                epoch,
-                step: self.state.step,
-                value: *value,
-            };
-            let min_delta = self.recipe.train.stop.min_delta;
-            self.state.early_stopping.observe(metric, latest, min_delta);
-        }
+        stopping::observe(
+            &mut self.state.early_stopping,
+            &self.recipe.train,
+            epoch,
+            self.state.step,
+            &validation,
+        );
         let record = EpochRecord {
             epoch,
             step: self.state.step,
@@ -307,10 +294,8 @@ impl<'a> Session<'a> {
             elapsed_ms: millis(self.elapsed()),
         };
         self.observer.epoch(&record);
-        let reason = self
-            .target_reached(&record)
-            .or(limit)
-            .or_else(|| self.epoch_limit(epoch));
+        let rules = &self.recipe.train.stop;
+        let reason = stopping::end_of_epoch(rules, &record, limit, &self.state.early_stopping);
         self.log.append(&MetricsLine::Epoch(record.clone()))?;
         self.state.history.push(record);
         self.state.sums = EpochSums::default();
@@ -319,26 +304,6 @@ impl<'a> Session<'a> {
         self.state.finished.clone_from(&reason);
         self.checkpoint()?;
         Ok(reason)
-    }
-
-    fn target_reached(&self, record: &EpochRecord) -> Option<StopReason> {
-        let target = self.recipe.train.stop.target.as_ref()?;
-        let value = *record.validation.get(&target.metric)?;
-        let is_reached = find_value(&target.metric).is_ok_and(|m| m.reaches(value, target.value));
-        is_reached.then(|| StopReason::Target {
-            metric: target.metric.clone(),
-            value,
-        })
-    }
-
-    fn epoch_limit(&self, epoch: u64) -> Option<StopReason> {
-        let rules = &self.recipe.train.stop;
-        if let Some(epochs) = rules.epochs.filter(|epochs| epoch >= *epochs) {
-            return Some(StopReason::Epochs { epochs });
-        }
-        let waited = self.state.early_stopping.epochs_without_improvement;
-        let epochs = rules.patience_epochs.filter(|epochs| waited >= *epochs)?;
-        Some(StopReason::Patience { epochs })
     }
 
     /// The metrics on the validation split; none without one.

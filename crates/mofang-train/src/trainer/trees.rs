@@ -15,14 +15,14 @@ use mofang_trees::{Booster, ENSEMBLE_FILE, Ensemble, Iteration, Rows, Settings, 
 use mofang_types::{ArtifactDigest, ModelInput, Tensor};
 
 use super::session::{check_classes, class_weights, first_state, id_of, millis};
+use super::stopping;
 use super::{
     EpochProgress, RunStatus, TrainOutcome, TrainRequest, TrainStart, gate_of, judge, network_spec,
 };
-use crate::early_stopping::Best;
 use crate::evaluation::{self, InferFailure};
 use crate::files::FileError;
 use crate::gate::GateResult;
-use crate::metrics::{compute_all, find_value};
+use crate::metrics::compute_all;
 use crate::metrics_log::{MetricsLine, MetricsLog, StepRecord, read_losses};
 use crate::recipe::FinalWeights;
 use crate::report::{Report, RunFacts};
@@ -139,18 +139,13 @@ impl<'a> Run<'a> {
         self.state.step = epoch;
         self.state.epoch = epoch;
         let validation = self.validate()?;
-        if let (Ok(metric), Some(value)) =
-            (find_value(&train.monitor), validation.get(&train.monitor))
-        {
-            let latest = Best {
-                epoch,
-                step: epoch,
-                value: *value,
-            };
-            self.state
-                .early_stopping
-                .observe(metric, latest, train.stop.min_delta);
-        }
+        stopping::observe(
+            &mut self.state.early_stopping,
+            train,
+            epoch,
+            epoch,
+            &validation,
+        );
         self.state.elapsed_ms = millis(self.elapsed());
         let record = EpochRecord {
             epoch,
@@ -162,34 +157,12 @@ impl<'a> Run<'a> {
             elapsed_ms: self.state.elapsed_ms,
         };
         self.request.observer.epoch(&record);
-        let reason = self.reason(&record);
+        let limit = stopping::limit(&train.stop, epoch, self.elapsed());
+        let reason =
+            stopping::end_of_epoch(&train.stop, &record, limit, &self.state.early_stopping);
         self.log.append(&MetricsLine::Epoch(record.clone()))?;
         self.state.history.push(record);
         Ok(reason)
-    }
-
-    fn reason(&self, record: &EpochRecord) -> Option<StopReason> {
-        let rules = &self.request.recipe.train.stop;
-        if let Some(target) = &rules.target
-            && let Some(value) = record.validation.get(&target.metric)
-            && find_value(&target.metric).is_ok_and(|metric| metric.reaches(*value, target.value))
-        {
-            return Some(StopReason::Target {
-                metric: target.metric.clone(),
-                value: *value,
-            });
-        }
-        let elapsed = self.elapsed().as_secs_f64();
-        let waited = self.state.early_stopping.epochs_without_improvement;
-        let by_steps = rules.steps.filter(|steps| record.step >= *steps);
-        let by_time = rules.seconds.filter(|seconds| elapsed >= *seconds);
-        let by_epochs = rules.epochs.filter(|epochs| record.epoch >= *epochs);
-        let by_patience = rules.patience_epochs.filter(|epochs| waited >= *epochs);
-        by_steps
-            .map(|steps| StopReason::Steps { steps })
-            .or_else(|| by_time.map(|seconds| StopReason::Seconds { seconds }))
-            .or_else(|| by_epochs.map(|epochs| StopReason::Epochs { epochs }))
-            .or_else(|| by_patience.map(|epochs| StopReason::Patience { epochs }))
     }
 
     /// The metrics on the validation split; none without one.
@@ -321,7 +294,6 @@ fn booster(
         ))
         .into());
     };
-    check_classes(recipe, dataset)?;
     let (values, targets) = matrix(split, pipeline)?;
     let class_weights = class_weights(recipe, dataset)?;
     let weight = |target: &Target| {

@@ -16,7 +16,7 @@ use super::cell::Taken;
 use super::request::{Asked, Scoring, TextScoring};
 use crate::auth::Caller;
 use crate::call::ModelCall;
-use crate::extract::{ApiQuery, media_type, parse_json};
+use crate::extract::{ApiQuery, is_file, media_type, parse_json};
 use crate::middleware::RequestContext;
 use crate::protocols::reference;
 use crate::{ApiError, AppState, deadline};
@@ -115,16 +115,7 @@ pub(crate) async fn invocations(
                 .collect::<Result<_, ApiError>>()?,
             top_k: None,
         },
-        Some(
-            "image/png"
-            | "image/jpeg"
-            | "image/bmp"
-            | "application/x-image"
-            | "audio/wav"
-            | "audio/flac"
-            | "audio/mpeg"
-            | "text/plain",
-        ) => Asked {
+        Some(media_type) if media_type == "application/x-image" || is_file(media_type) => Asked {
             examples: vec![RawExample::Encoded(body.to_vec())],
             top_k: None,
         },

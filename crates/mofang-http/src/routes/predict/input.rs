@@ -1,16 +1,20 @@
 //! The forms in which inputs come: tensors as JSON or bytes, images and recordings raw or as a form, rows as
 //! CSV or JSON lines.
 
+use std::fmt;
+
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use mofang_data::{DataError, RawExample, Row, RowFormat, read_rows};
 use mofang_types::{DType, ErrorCode, Tensor};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::ApiError;
 use crate::body::{form, refused_form};
-use crate::extract::{media_type, parse_json};
+use crate::extract::{is_file, media_type, parse_json};
 use crate::nested::Nested;
 
 /// What the body asked for.
@@ -44,7 +48,7 @@ pub(crate) struct PredictBody {
 
 /// One example: a text, a row of a table, or a tensor prepared as the model takes it.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct InputBody {
     /// A text, for a model of texts.
     #[serde(default)]
@@ -66,6 +70,28 @@ pub(crate) struct InputBody {
     #[serde(default)]
     #[schema(value_type = Option<Vec<f32>>)]
     data: Option<Nested>,
+}
+
+impl<'de> Deserialize<'de> for InputBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InputVisitor)
+    }
+}
+
+/// Takes an object alone: the derived reading takes a list for an object whose fields come in order.
+struct InputVisitor;
+
+impl<'de> Visitor<'de> for InputVisitor {
+    type Value = InputBody;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `text`, `row` or `data`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<InputBody, A::Error> {
+        // The derived reading, which `remote` makes a function of the type's own.
+        InputBody::deserialize(MapAccessDeserializer::new(map))
+    }
 }
 
 impl InputBody {
@@ -147,26 +173,6 @@ pub(super) async fn read_inputs(
         ))),
         _ => Ok(inputs),
     }
-}
-
-/// Whether the body is the bytes of a file, which the pipeline reads. Sound has several names: those
-/// without `x-` were registered after the formats were in use.
-fn is_file(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "audio/flac"
-            | "audio/mp3"
-            | "audio/mpeg"
-            | "audio/vnd.wave"
-            | "audio/wav"
-            | "audio/wave"
-            | "audio/x-flac"
-            | "audio/x-wav"
-            | "image/bmp"
-            | "image/jpeg"
-            | "image/png"
-            | "text/plain"
-    )
 }
 
 fn read_json(body: &[u8]) -> Result<Inputs, ApiError> {
@@ -269,6 +275,7 @@ mod tests {
             r#"{"inputs": [{"dtype": "f16", "data": [1]}]}"#,
             r#"{"inputs": 3}"#,
             r#"{"input": []}"#,
+            r#"{"inputs": [["abc"]]}"#,
             "[]",
         ] {
             assert!(read_json(text.as_bytes()).is_err(), "{text} was accepted");
