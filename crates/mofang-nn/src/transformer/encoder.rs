@@ -25,7 +25,7 @@ pub(super) fn check_encoder(
             reason,
         })
     };
-    if heads == 0 || hidden == 0 || hidden % heads != 0 {
+    if heads == 0 || hidden == 0 || !hidden.is_multiple_of(heads) {
         return invalid(format!(
             "a hidden_size of {hidden} is no multiple of {heads} attention heads"
         ));

@@ -210,10 +210,7 @@ fn version_row(version: &VersionView) -> Vec<String> {
             .get(name)
             .map(|value| format!("{name}={value:.4}"))
     };
-    let metrics: Vec<String> = HEADLINES
-        .into_iter()
-        .filter_map(metric)
-        .collect();
+    let metrics: Vec<String> = HEADLINES.into_iter().filter_map(metric).collect();
     let tags: Vec<String> = version
         .tags
         .iter()
