@@ -114,6 +114,10 @@ impl SplitSettings {
         &self,
         splits: &mut BTreeMap<SplitName, Vec<Example>>,
     ) -> Result<(), DataError> {
+        let order = match (&self.order_by, splits.get(&SplitName::Train)) {
+            (Some(column), Some(train)) => Some((column, Order::of(&cells_of(train, column)?))),
+            _ => None,
+        };
         for (name, share) in [
             (SplitName::Test, self.test_fraction),
             (SplitName::Validation, self.validation_fraction),
@@ -123,8 +127,8 @@ impl SplitSettings {
                 && share > 0.0
                 && let Some(train) = splits.remove(&SplitName::Train)
             {
-                let is_taken = match (&self.order_by, &self.group_by) {
-                    (Some(column), _) => last(&train, share, column)?,
+                let is_taken = match (order, &self.group_by) {
+                    (Some((column, order)), _) => last(&train, share, column, order)?,
                     (None, Some(column)) => grouped(&train, share, column, self.seed)?,
                     (None, None) => stratified(&train, share, self.seed),
                 };
@@ -174,22 +178,41 @@ fn cells_of<'a>(examples: &'a [Example], column: &str) -> Result<Vec<&'a Cell>, 
     examples.iter().map(cell).collect()
 }
 
-/// Takes the last `share`, by the numbers, the dates or the texts of a column; equal values keep the
-/// order of the file.
-fn last(examples: &[Example], share: f64, column: &str) -> Result<Vec<bool>, DataError> {
+/// What the values of a column are in the order of.
+///
+/// It is decided over all rows: those that the test split leaves may no longer show how a date is written.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Numbers,
+    Dates(DateFormat),
+    Texts,
+}
+
+impl Order {
+    fn of(cells: &[&Cell]) -> Self {
+        if cells.iter().all(|cell| number_of(cell).is_some()) {
+            return Self::Numbers;
+        }
+        let texts: Vec<String> = cells.iter().map(|cell| text_of(cell)).collect();
+        DateFormat::of(texts.iter().map(String::as_str)).map_or(Self::Texts, Self::Dates)
+    }
+}
+
+/// Takes the last `share` of a column; equal values keep the order of the file.
+fn last(examples: &[Example], share: f64, column: &str, by: Order) -> Result<Vec<bool>, DataError> {
     let cells = cells_of(examples, column)?;
-    let texts: Vec<String> = cells.iter().map(|cell| text_of(cell)).collect();
-    let numbers: Option<Vec<f64>> = cells.iter().copied().map(number_of).collect();
-    let dates = DateFormat::of(texts.iter().map(String::as_str)).map(|format| {
-        let days = texts
+    let places: Option<Vec<f64>> = match by {
+        Order::Numbers => cells.iter().map(|cell| number_of(cell)).collect(),
+        Order::Dates(format) => cells
             .iter()
-            .map(|text| format.parse(text).map_or(0.0, Moment::days));
-        days.collect::<Vec<f64>>()
-    });
+            .map(|cell| format.parse(&text_of(cell)).map(Moment::days))
+            .collect(),
+        Order::Texts => None,
+    };
     let mut order: Vec<usize> = (0..examples.len()).collect();
-    match numbers.or(dates) {
-        Some(keys) => order.sort_by(|a, b| keys[*a].total_cmp(&keys[*b])),
-        None => order.sort_by(|a, b| texts[*a].cmp(&texts[*b])),
+    match places {
+        Some(places) => order.sort_by(|a, b| places[*a].total_cmp(&places[*b])),
+        None => order.sort_by_cached_key(|index| text_of(cells[*index])),
     }
     let mut is_taken = vec![false; examples.len()];
     for index in order
@@ -304,6 +327,31 @@ mod tests {
         };
         assert_eq!(ids(1), ids(1));
         assert_ne!(ids(1), ids(2));
+    }
+
+    #[test]
+    fn how_dates_are_written_is_told_by_all_of_them() {
+        // Only the last, of the test split, says that the day comes first.
+        let days = ["1/2/2020", "2/2/2020", "1/3/2020", "2/1/2020", "30/3/2020"];
+        let columns: std::sync::Arc<[String]> = ["day".to_owned()].into();
+        let examples = days.map(|day| {
+            let cells = vec![Cell::Text(day.to_owned())];
+            Example {
+                id: day.to_owned(),
+                input: RawExample::Row(crate::Row::new(columns.clone(), cells).unwrap()),
+                target: Target::Class(0),
+            }
+        });
+        let settings = SplitSettings {
+            order_by: Some("day".to_owned()),
+            test_fraction: 0.2,
+            validation_fraction: 0.25,
+            ..SplitSettings::default()
+        };
+        let mut splits = BTreeMap::from([(SplitName::Train, examples.to_vec())]);
+        settings.complete(&mut splits).unwrap();
+        assert_eq!(splits[&SplitName::Test][0].id, "30/3/2020");
+        assert_eq!(splits[&SplitName::Validation][0].id, "1/3/2020");
     }
 
     /// A hundred rows: a day that runs backwards, and a patient with ten rows each.
