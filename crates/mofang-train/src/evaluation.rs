@@ -213,10 +213,20 @@ pub(crate) fn collect(
         );
         outputs.extend_from_slice(output.data());
     }
+    judge_outputs(&outputs, truth, pipeline, classes)
+}
+
+/// What outputs `[examples, outputs of the model]` say beside the truth.
+pub(crate) fn judge_outputs(
+    outputs: &[f32],
+    truth: Vec<Target>,
+    pipeline: &CompiledPipeline,
+    classes: usize,
+) -> Result<Outcomes, EvaluateError> {
     let numbers: Vec<f64> = truth.iter().filter_map(|target| target.number()).collect();
     if numbers.is_empty() {
         let labels: Vec<usize> = truth.into_iter().filter_map(Target::class).collect();
-        let outcomes = ClassOutcomes::from_logits(&outputs, &labels, classes)?;
+        let outcomes = ClassOutcomes::from_logits(outputs, &labels, classes)?;
         return Ok(Outcomes::Classes(outcomes));
     }
     // Judged in the units of the dataset, whatever those of the model are.

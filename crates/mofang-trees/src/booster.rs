@@ -4,7 +4,7 @@ use crate::bins::Binning;
 use crate::grow::{Ground, grow};
 pub use crate::loss::Targets;
 use crate::randomness::Randomness;
-use crate::{Ensemble, Settings, TreesError};
+use crate::{Ensemble, RunningScores, Settings, TreesError};
 
 /// Most rows: their numbers are kept in 32 bits.
 const ROWS_MAX: usize = 1 << 31;
@@ -47,9 +47,8 @@ pub struct Booster {
     binnings: Vec<Binning>,
     /// The bin of each row, by column.
     bins: Vec<Vec<u8>>,
-    values: Vec<f32>,
-    /// `[rows, trees of a step]`
-    scores: Vec<f64>,
+    /// Of the training rows.
+    running: RunningScores,
     ensemble: Ensemble,
 }
 
@@ -113,8 +112,7 @@ impl Booster {
         };
         let ensemble = Ensemble::new(width, outputs, targets.constant(&weights));
         Ok(Self {
-            scores: ensemble.constant().repeat(count),
-            values: rows.values.to_vec(),
+            running: RunningScores::new(&ensemble, rows.values.to_vec())?,
             settings,
             seed,
             targets,
@@ -127,7 +125,7 @@ impl Booster {
 
     /// Adds a tree for each output.
     pub fn step(&mut self) -> Iteration {
-        let slopes = self.targets.slopes(&self.scores, &self.weights);
+        let slopes = self.targets.slopes(self.running.scores(), &self.weights);
         let mut squares = 0.0;
         let mut trees = Vec::with_capacity(slopes.len());
         for (place, slopes) in slopes.iter().enumerate() {
@@ -151,18 +149,13 @@ impl Booster {
                 rows.into_iter().map(|row| row as u32).collect(),
             ));
         }
-        let rows = self.values.chunks_exact(self.binnings.len());
-        for (row, scores) in rows.zip(self.scores.chunks_exact_mut(trees.len())) {
-            for (score, tree) in scores.iter_mut().zip(&trees) {
-                *score += f64::from(tree.answer(row));
-            }
-        }
-        let count = self.scores.len() as f64;
         self.ensemble.push(trees);
+        self.running.advance(&self.ensemble);
+        let scores = self.running.scores();
         Iteration {
             steps: self.ensemble.steps(),
-            loss: self.targets.loss(&self.scores, &self.weights),
-            gradient_norm: (squares / count).sqrt(),
+            loss: self.targets.loss(scores, &self.weights),
+            gradient_norm: (squares / scores.len() as f64).sqrt(),
         }
     }
 
@@ -173,9 +166,6 @@ impl Booster {
 
     /// The outputs `[rows, outputs]` for the training rows.
     pub fn outputs(&self) -> Vec<f32> {
-        self.scores
-            .chunks_exact(self.targets.trees_per_step())
-            .flat_map(|scores| self.ensemble.outputs_of(scores))
-            .collect()
+        self.running.outputs(&self.ensemble)
     }
 }

@@ -41,10 +41,6 @@ impl Ensemble {
         }
     }
 
-    pub(crate) fn constant(&self) -> &[f64] {
-        &self.constant
-    }
-
     pub(crate) fn push(&mut self, trees: Vec<Tree>) {
         self.steps.push(trees);
     }
@@ -88,15 +84,13 @@ impl Ensemble {
         nodes * size_of::<crate::tree::Node>()
     }
 
-    /// Scores of a row, one for each tree of a step.
-    pub(crate) fn scores(&self, row: &[f32]) -> Vec<f64> {
-        let mut scores = self.constant.clone();
-        for trees in &self.steps {
+    /// Adds what the steps from `first` on say of a row to its scores, one for each tree of a step.
+    fn add_scores(&self, row: &[f32], first: usize, scores: &mut [f64]) {
+        for trees in self.steps.get(first..).unwrap_or_default() {
             for (score, tree) in scores.iter_mut().zip(trees) {
                 *score += f64::from(tree.answer(row));
             }
         }
-        scores
     }
 
     /// Outputs `[rows, outputs]` for rows `[rows, width]`, row-major: logits of classes, or a number. A NaN
@@ -105,21 +99,28 @@ impl Ensemble {
     /// # Errors
     /// When the values are no rows of this width.
     pub fn predict(&self, rows: &[f32]) -> Result<Vec<f32>, TreesError> {
+        self.check_rows(rows)?;
+        let mut outputs = Vec::with_capacity(rows.len() / self.width * self.outputs);
+        for row in rows.chunks_exact(self.width) {
+            let mut scores = self.constant.clone();
+            self.add_scores(row, 0, &mut scores);
+            outputs.extend(self.outputs_of(&scores));
+        }
+        Ok(outputs)
+    }
+
+    fn check_rows(&self, rows: &[f32]) -> Result<(), TreesError> {
         if self.width == 0 || !rows.len().is_multiple_of(self.width) {
             return Err(TreesError::Width {
                 expected: self.width,
                 actual: rows.len(),
             });
         }
-        let mut outputs = Vec::with_capacity(rows.len() / self.width * self.outputs);
-        for row in rows.chunks_exact(self.width) {
-            outputs.extend(self.outputs_of(&self.scores(row)));
-        }
-        Ok(outputs)
+        Ok(())
     }
 
     /// The outputs that scores are: of two classes the first has the logit 0.
-    pub(crate) fn outputs_of(&self, scores: &[f64]) -> Vec<f32> {
+    fn outputs_of(&self, scores: &[f64]) -> Vec<f32> {
         let mut outputs: Vec<f32> = scores.iter().map(|score| *score as f32).collect();
         if outputs.len() < self.outputs {
             outputs.insert(0, 0.0);
@@ -168,5 +169,54 @@ impl Ensemble {
             tree.check(ensemble.width).map_err(malformed)?;
         }
         Ok(ensemble)
+    }
+}
+
+/// What a growing ensemble says of some rows, kept, so that a further step costs the work of that step.
+#[derive(Debug)]
+pub struct RunningScores {
+    /// `[rows, width]`, row-major.
+    values: Vec<f32>,
+    /// `[rows, trees of a step]`
+    scores: Vec<f64>,
+    /// Steps that are in the scores.
+    steps: usize,
+}
+
+impl RunningScores {
+    /// Scores of rows `[rows, width]` by an ensemble as it is.
+    ///
+    /// # Errors
+    /// When the values are no rows of the ensemble's width.
+    pub fn new(ensemble: &Ensemble, values: Vec<f32>) -> Result<Self, TreesError> {
+        ensemble.check_rows(&values)?;
+        let mut running = Self {
+            scores: ensemble.constant.repeat(values.len() / ensemble.width),
+            values,
+            steps: 0,
+        };
+        running.advance(ensemble);
+        Ok(running)
+    }
+
+    /// Adds the steps that the ensemble has had since.
+    pub fn advance(&mut self, ensemble: &Ensemble) {
+        let rows = self.values.chunks_exact(ensemble.width);
+        for (row, scores) in rows.zip(self.scores.chunks_exact_mut(ensemble.constant.len())) {
+            ensemble.add_scores(row, self.steps, scores);
+        }
+        self.steps = ensemble.steps();
+    }
+
+    pub(crate) fn scores(&self) -> &[f64] {
+        &self.scores
+    }
+
+    /// The outputs `[rows, outputs]`, as [`Ensemble::predict`] gives them.
+    pub fn outputs(&self, ensemble: &Ensemble) -> Vec<f32> {
+        self.scores
+            .chunks_exact(ensemble.constant.len())
+            .flat_map(|scores| ensemble.outputs_of(scores))
+            .collect()
     }
 }

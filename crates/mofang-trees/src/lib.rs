@@ -28,7 +28,7 @@ mod split;
 mod tree;
 
 pub use booster::{Booster, Iteration, Rows, Targets};
-pub use ensemble::{ENSEMBLE_FORMAT_VERSION, Ensemble};
+pub use ensemble::{ENSEMBLE_FORMAT_VERSION, Ensemble, RunningScores};
 pub use error::TreesError;
 pub use settings::{OptionSpec, Settings};
 

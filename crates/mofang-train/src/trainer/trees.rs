@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use mofang_data::{CompiledPipeline, Dataset, FittedPipeline, Split, SplitName, Target};
 use mofang_nn::NetworkSpec;
-use mofang_trees::{Booster, ENSEMBLE_FILE, Ensemble, Iteration, Rows, Settings, Targets};
+use mofang_trees::{
+    Booster, ENSEMBLE_FILE, Ensemble, Iteration, Rows, RunningScores, Settings, Targets,
+};
 use mofang_types::{ArtifactDigest, ModelInput, Tensor};
 
 use super::session::{check_classes, class_weights, first_state, id_of, millis};
@@ -50,8 +52,15 @@ struct Run<'a> {
     spec: NetworkSpec,
     state: RunState,
     booster: Booster,
+    validation: Option<Validation>,
     log: MetricsLog,
     began: Duration,
+}
+
+/// The split that a run is watched by, prepared once.
+struct Validation {
+    scores: RunningScores,
+    truth: Vec<Target>,
 }
 
 impl<'a> Run<'a> {
@@ -68,6 +77,13 @@ impl<'a> Run<'a> {
             return Err(TrainError::NoValidation(dataset.name.clone()));
         }
         let booster = booster(recipe, dataset, &pipeline)?;
+        let validation = match dataset.splits.get(&SplitName::Validation) {
+            Some(split) => Some(Validation {
+                scores: RunningScores::new(booster.ensemble(), matrix(split, &pipeline)?)?,
+                truth: targets_of(split).collect(),
+            }),
+            None => None,
+        };
         fs::create_dir_all(&request.run_dir)
             .map_err(FileError::wrap("create", &request.run_dir))?;
         let state = first_state(recipe, dataset, &fitted);
@@ -89,6 +105,7 @@ impl<'a> Run<'a> {
             spec,
             state,
             booster,
+            validation,
             log,
         })
     }
@@ -117,7 +134,6 @@ impl<'a> Run<'a> {
                 last_checkpoint: None,
             });
         }
-        let train = &self.request.recipe.train;
         let learning_rate =
             Settings::from_config(&self.request.recipe.architecture.config)?.learning_rate;
         let record = StepRecord {
@@ -139,6 +155,7 @@ impl<'a> Run<'a> {
         self.state.step = epoch;
         self.state.epoch = epoch;
         let validation = self.validate()?;
+        let train = &self.request.recipe.train;
         stopping::observe(
             &mut self.state.early_stopping,
             train,
@@ -166,15 +183,16 @@ impl<'a> Run<'a> {
     }
 
     /// The metrics on the validation split; none without one.
-    fn validate(&self) -> Result<BTreeMap<String, f64>, TrainError> {
-        let Some(split) = self.request.dataset.splits.get(&SplitName::Validation) else {
+    fn validate(&mut self) -> Result<BTreeMap<String, f64>, TrainError> {
+        let Some(validation) = &mut self.validation else {
             return Ok(BTreeMap::new());
         };
-        let settings = self.request.recipe.evaluate_settings();
         let ensemble = self.booster.ensemble();
-        let infer = &mut |batch: &Tensor| infer(ensemble, batch);
+        validation.scores.advance(ensemble);
+        let outputs = validation.scores.outputs(ensemble);
         let classes = self.request.dataset.labels.len();
-        let outcomes = evaluation::outcomes_of(split, &self.pipeline, infer, classes, &settings)?;
+        let truth = validation.truth.clone();
+        let outcomes = evaluation::judge_outputs(&outputs, truth, &self.pipeline, classes)?;
         Ok(compute_all(&outcomes))
     }
 
@@ -294,7 +312,10 @@ fn booster(
         ))
         .into());
     };
-    let (values, targets) = matrix(split, pipeline)?;
+    let values = matrix(split, pipeline)?;
+    let targets: Vec<Target> = targets_of(split)
+        .map(|target| pipeline.encode(target))
+        .collect();
     let class_weights = class_weights(recipe, dataset)?;
     let weight = |target: &Target| {
         let class = target.class().and_then(|class| class_weights.get(class));
@@ -324,18 +345,15 @@ fn booster(
     )?)
 }
 
-/// The prepared rows of a split, and what is to be learned of them in the units of the model.
-fn matrix(
-    split: &Split,
-    pipeline: &CompiledPipeline,
-) -> Result<(Vec<f32>, Vec<Target>), TrainError> {
+/// The prepared rows of a split.
+fn matrix(split: &Split, pipeline: &CompiledPipeline) -> Result<Vec<f32>, TrainError> {
     let mut values = Vec::new();
     for example in split.examples() {
         values.extend_from_slice(pipeline.prepare(&example.input)?.data());
     }
-    let targets = split
-        .examples()
-        .iter()
-        .map(|example| pipeline.encode(example.target));
-    Ok((values, targets.collect()))
+    Ok(values)
+}
+
+fn targets_of(split: &Split) -> impl Iterator<Item = Target> {
+    split.examples().iter().map(|example| example.target)
 }

@@ -1,6 +1,6 @@
 //! What ensembles learn, and that they come back from their files.
 
-use mofang_trees::{Booster, Ensemble, Rows, Settings, Targets};
+use mofang_trees::{Booster, Ensemble, Rows, RunningScores, Settings, Targets, TreesError};
 
 /// Numbers in [0, 1) by an integer hash (lowbias32); `make_trees.py` has the same.
 fn noise(place: u32) -> f32 {
@@ -157,6 +157,39 @@ fn the_same_rows_give_the_same_bits_and_files_bring_them_back() {
         ensemble.predict(&test).unwrap()
     );
     assert_eq!(read.truncated(5).steps(), 5);
+}
+
+#[test]
+fn running_scores_of_other_rows_are_what_the_ensemble_says_of_them() {
+    let values = rows(400, 0);
+    let labels = values
+        .chunks_exact(WIDTH)
+        .map(|row| usize::from(signal(row) > 0.0) + usize::from(signal(row) > 1.5))
+        .collect();
+    let targets = Targets::Classes { labels, count: 3 };
+    let mut booster = booster(targets, &values, settings());
+    let other = rows(50, 1000);
+    let mut running = RunningScores::new(booster.ensemble(), other.clone()).unwrap();
+    for pause in [1, 3, 0, 2] {
+        for _ in 0..pause {
+            booster.step();
+        }
+        running.advance(booster.ensemble());
+        let ensemble = booster.ensemble();
+        assert_eq!(
+            running.outputs(ensemble),
+            ensemble.predict(&other).unwrap(),
+            "after {} steps",
+            ensemble.steps()
+        );
+    }
+    let later = RunningScores::new(booster.ensemble(), other.clone()).unwrap();
+    assert_eq!(
+        later.outputs(booster.ensemble()),
+        running.outputs(booster.ensemble())
+    );
+    let refused = RunningScores::new(booster.ensemble(), vec![0.0; 5]);
+    assert!(matches!(refused, Err(TreesError::Width { .. })));
 }
 
 #[test]
