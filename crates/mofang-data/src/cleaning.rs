@@ -256,7 +256,7 @@ pub(crate) fn missing_label(target: Target, classes: usize) -> Option<String> {
         Target::Number(number) if !number.is_finite() => {
             Some("what it is to learn is no finite number".to_owned())
         }
-        Target::Class(_) | Target::Number(_) => None,
+        Target::Class(_) | Target::Number(_) | Target::NextTokens => None,
     }
 }
 
@@ -277,6 +277,10 @@ fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String
         RawExample::Text(text) if comparable(text).is_empty() => {
             return Some((RemovalReason::Unreadable, "the text is empty".to_owned()));
         }
+        // What a language model learns from may be a whole book: no request carries it.
+        RawExample::Text(text) if example.target == Target::NextTokens => {
+            return length_fault(text, expected.text_length);
+        }
         RawExample::Text(text) => return text_fault(text, expected.text_length),
         RawExample::Row(_) | RawExample::Tensor(_) => return None,
     };
@@ -296,6 +300,10 @@ fn text_fault(text: &str, length: Option<TextLength>) -> Option<(RemovalReason, 
         let detail = format!("{} bytes, more than {TEXT_BYTES_MAX}", text.len());
         return Some((RemovalReason::Unreadable, detail));
     }
+    length_fault(text, length)
+}
+
+fn length_fault(text: &str, length: Option<TextLength>) -> Option<(RemovalReason, String)> {
     let length = length?;
     let characters = text.chars().count();
     if (length.min..=length.max).contains(&characters) {

@@ -67,6 +67,8 @@ impl Split {
             match example.target {
                 Target::Class(class) => hasher.update(&(class as u64).to_le_bytes()),
                 Target::Number(number) => hasher.update(&number.to_le_bytes()),
+                // The input says it.
+                Target::NextTokens => {}
             }
             example.input.update_digest(&mut hasher);
         }
@@ -102,7 +104,8 @@ impl Split {
 pub struct Dataset {
     /// The name.
     pub name: String,
-    /// The labels of the classes, by index; for numbers, the name of what they measure.
+    /// The labels of the classes, by index; for numbers, the name of what they measure; none for texts to go
+    /// on with.
     pub labels: Vec<String>,
     /// The splits that have an example.
     pub splits: BTreeMap<SplitName, Arc<Split>>,

@@ -24,7 +24,7 @@ impl Domain {
     pub const fn of(task: Task) -> Self {
         match task {
             Task::AudioClassification => Self::Recording,
-            Task::Embedding | Task::TextClassification => Self::Text,
+            Task::Embedding | Task::TextClassification | Task::TextGeneration => Self::Text,
             Task::ImageClassification => Self::Image,
             Task::TabularClassification | Task::TabularRegression => Self::Table,
             Task::Tensor => Self::Tensor,

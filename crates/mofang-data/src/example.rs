@@ -190,6 +190,8 @@ pub enum Target {
     Class(usize),
     /// A number.
     Number(f64),
+    /// The text itself: of each of its tokens, the one behind it.
+    NextTokens,
 }
 
 impl Target {
@@ -197,15 +199,15 @@ impl Target {
     pub fn class(self) -> Option<usize> {
         match self {
             Self::Class(class) => Some(class),
-            Self::Number(_) => None,
+            Self::Number(_) | Self::NextTokens => None,
         }
     }
 
     /// The number, where it is one.
     pub fn number(self) -> Option<f64> {
         match self {
-            Self::Class(_) => None,
             Self::Number(number) => Some(number),
+            Self::Class(_) | Self::NextTokens => None,
         }
     }
 }

@@ -46,7 +46,8 @@ pub(crate) fn import(
         | Task::Embedding
         | Task::TabularClassification
         | Task::TabularRegression
-        | Task::TextClassification) => Err(ImportError::InvalidOption {
+        | Task::TextClassification
+        | Task::TextGeneration) => Err(ImportError::InvalidOption {
             option: "task",
             reason: format!(
                 "ONNX models are imported for image-classification and tensor, not for {task}"

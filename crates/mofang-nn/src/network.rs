@@ -210,6 +210,24 @@ impl Network {
         tensor_from_burn(self.forward(self.input(batch.clone(), &device)?))
     }
 
+    /// Outputs of [`Network::forward_steps`] for plain ids `[batch, length]`; none for a network that is no
+    /// language model.
+    ///
+    /// # Errors
+    /// As [`Network::input`], and when the device fails.
+    pub fn infer_steps(
+        &self,
+        batch: &mofang_types::Tensor,
+    ) -> Option<Result<mofang_types::Tensor, NnError>> {
+        self.body.decoder()?;
+        let device = self.device().unwrap_or_else(cpu_device);
+        let input = match self.input(batch.clone(), &device) {
+            Ok(input) => input,
+            Err(error) => return Some(Err(error)),
+        };
+        self.forward_steps(&input).map(tensor_from_burn)
+    }
+
     /// A plain batch as this network takes it, on `device`.
     ///
     /// # Errors

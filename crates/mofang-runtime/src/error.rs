@@ -3,7 +3,7 @@
 use mofang_data::DataError;
 use mofang_host::HostError;
 use mofang_nn::NnError;
-use mofang_types::{Coded, ErrorCode, ShapeMismatch};
+use mofang_types::{Coded, ErrorCode, InvalidSampling, ShapeMismatch};
 
 /// What can go wrong between a package and a prediction.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,15 @@ pub enum RuntimeError {
     /// A model of another engine failed.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// The model goes on with no texts.
+    #[error("the model is of the task {task}, and only one of text-generation goes on with texts")]
+    NoLanguageModel {
+        /// The task that the manifest names.
+        task: String,
+    },
+    /// A number by which no token can be chosen.
+    #[error(transparent)]
+    Sampling(#[from] InvalidSampling),
     /// The engine failed.
     #[error("the model failed: {0}")]
     Engine(NnError),
@@ -74,7 +83,8 @@ impl Coded for RuntimeError {
             Self::NoRuntime { .. } | Self::Unloadable { .. } => ErrorCode::Unavailable,
             Self::Data(error) => error.code(),
             Self::Shape(error) => error.code(),
-            Self::OutputNotFinite => ErrorCode::InvalidInput,
+            Self::NoLanguageModel { .. } | Self::OutputNotFinite => ErrorCode::InvalidInput,
+            Self::Sampling(error) => error.code(),
             Self::OutputLength { .. } => ErrorCode::Internal,
             Self::Host(error) => error.code(),
             Self::Engine(error) => error.code(),

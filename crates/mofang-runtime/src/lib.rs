@@ -15,16 +15,19 @@
 //! 3. Add a package of its kind to `tests/it/suite.rs`, which every runtime passes.
 
 mod error;
+mod generation;
 mod native;
 mod onnx;
 mod predictor;
 mod runtime;
+mod sampler;
 mod settings;
 mod trees;
 
 pub use error::RuntimeError;
+pub use generation::GenerateSettings;
 pub use predictor::Predictor;
-pub use runtime::{LoadedModel, Runtime};
+pub use runtime::{Continuation, LoadedModel, Runtime};
 pub use settings::RuntimeSettings;
 
 /// The runtimes that there are.

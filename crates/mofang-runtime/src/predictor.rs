@@ -1,9 +1,13 @@
 //! A model with the pipeline of its package around it: from an example to an answer.
 
-use mofang_data::{CompiledPipeline, Pipeline, RawExample};
-use mofang_types::{Package, PackageManifest, Prediction, Task, Tensor, TensorSpec};
+use std::ops::ControlFlow;
 
-use crate::{LoadedModel, RuntimeError, RuntimeSettings, runtime};
+use mofang_data::{CompiledPipeline, Pipeline, RawExample};
+use mofang_types::{
+    GenerationOptions, Package, PackageManifest, Prediction, Task, Tensor, TensorSpec,
+};
+
+use crate::{GenerateSettings, LoadedModel, RuntimeError, RuntimeSettings, runtime};
 
 /// A loaded package: its transforms, its model, its decoders. The files of the package are not kept.
 #[derive(Debug)]
@@ -109,6 +113,16 @@ impl Predictor {
         self.model.infer(batch)
     }
 
+    /// As [`LoadedModel::infer_steps`].
+    pub fn infer_steps(&self, batch: &Tensor) -> Option<Result<Tensor, RuntimeError>> {
+        self.model.infer_steps(batch)
+    }
+
+    /// The model within.
+    pub(crate) fn model(&self) -> &dyn LoadedModel {
+        self.model.as_ref()
+    }
+
     /// Decodes one row of outputs: the `top_k` best classes, the pipeline's own number when `None`.
     ///
     /// # Errors
@@ -152,6 +166,13 @@ impl Predictor {
         top_k: Option<usize>,
         warnings: &mut Vec<String>,
     ) -> Result<Prediction, RuntimeError> {
+        if let Some(defaults) = self.generation() {
+            // The same text goes on in the same way, as every prediction is the same again.
+            let settings = GenerateSettings::new(&GenerationOptions::default(), defaults, 0);
+            let mut listen = |_: &str| ControlFlow::Continue(());
+            let generated = self.generate(example, &settings, warnings, &mut listen)?;
+            return Ok(Prediction::Generation(generated));
+        }
         let input = self.prepare_noting(example, warnings)?;
         let mut shape = vec![1];
         shape.extend_from_slice(input.shape());
@@ -179,9 +200,11 @@ fn check_agreement(
     output: &TensorSpec,
 ) -> Result<(), RuntimeError> {
     let labels = manifest.labels.len();
-    // Nobody names the numbers of an embedding, nor outputs as they are.
-    if !matches!(manifest.task, Task::Embedding | Task::Tensor)
-        && output.check(&[1, labels]).is_err()
+    // Nobody names the numbers of an embedding, nor outputs as they are; the tokenizer has the tokens' names.
+    if !matches!(
+        manifest.task,
+        Task::Embedding | Task::Tensor | Task::TextGeneration
+    ) && output.check(&[1, labels]).is_err()
     {
         return Err(RuntimeError::Unloadable {
             part: "labels",

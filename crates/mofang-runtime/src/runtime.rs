@@ -41,8 +41,36 @@ pub trait LoadedModel: fmt::Debug + Send + Sync {
     /// When the batch does not have the shape of the signature, or the engine fails.
     fn infer(&self, batch: &Tensor) -> Result<Tensor, RuntimeError>;
 
+    /// Raw outputs for each token of each text of a language model: ids `[batch, length]` to logits of the
+    /// token behind each, `[batch · length, vocabulary]`. None for any other model.
+    ///
+    /// # Errors
+    /// As [`LoadedModel::infer`].
+    fn infer_steps(&self, batch: &Tensor) -> Option<Result<Tensor, RuntimeError>> {
+        let _ = batch;
+        None
+    }
+
+    /// A text that a language model goes on with, empty at first. None for any other model.
+    fn continuation(&self) -> Option<Box<dyn Continuation + '_>> {
+        None
+    }
+
     /// The memory that its parameters take.
     fn size_bytes(&self) -> u64;
+}
+
+/// A text that a language model goes on with. What it has read is kept, so that a further token costs as much
+/// as one.
+pub trait Continuation {
+    /// Reads further tokens, at least one, and gives the logits of the one behind them, `[vocabulary]`.
+    ///
+    /// # Errors
+    /// When an id is not in the vocabulary, the text becomes longer than the model takes, or the engine fails.
+    fn read(&mut self, ids: &[u32]) -> Result<Vec<f32>, RuntimeError>;
+
+    /// Tokens that have been read.
+    fn length(&self) -> usize;
 }
 
 /// Every runtime of this build, alphabetically.

@@ -89,6 +89,7 @@ pub fn tiny_text_draft(seed: u64) -> Result<PackageDraft, Box<dyn std::error::Er
         model: TokenizerModel::Characters,
         vocabulary_size: 100,
         min_frequency: 1,
+        template: mofang_data::text::Template::Around,
     };
     let tokenizer = train_tokenizer(["the quick brown fox: 你好"].into_iter(), alphabet)?;
     let files = PipelineFiles::from([(TOKENIZER_FILE.to_owned(), tokenizer)]);

@@ -6,6 +6,7 @@
 mod artifact_digest;
 mod clock;
 mod error;
+mod generation;
 mod id;
 mod manifest;
 mod model_input;
@@ -21,6 +22,7 @@ pub mod testing;
 pub use artifact_digest::{ArtifactDigest, DigestHasher, InvalidDigest};
 pub use clock::{Clock, SystemClock, UnixMillis};
 pub use error::{Coded, ErrorCode};
+pub use generation::{FinishReason, GeneratedText, GenerationOptions, InvalidSampling, Sampling};
 pub use id::IdGenerator;
 pub use manifest::{
     ArchitectureSpec, MANIFEST_FORMAT_VERSION, ONNX_FILE, Package, PackageFile, PackageManifest,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::GeneratedText;
+
 /// A class with its probability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassProbability {
@@ -30,6 +32,8 @@ pub enum Prediction {
     Classes(Vec<ClassProbability>),
     /// A vector.
     Embedding(Vec<f32>),
+    /// A text that goes on with the one that was given.
+    Generation(GeneratedText),
     /// Numbers, in the order of the model's outputs.
     Numbers(Vec<NamedNumber>),
     /// The model's outputs as they are, row-major.
@@ -54,6 +58,7 @@ impl Prediction {
                 },
             ),
             Self::Embedding(values) => format!("Embedding of {}", beginning(values)),
+            Self::Generation(generated) => format!("Generated text: {}", generated.text),
             Self::Numbers(numbers) => {
                 let shown: Vec<String> = numbers
                     .iter()
@@ -92,6 +97,16 @@ mod tests {
             index: 7,
             probability: 0.993,
         };
+        let generated = GeneratedText {
+            text: " upon a time".to_owned(),
+            finish_reason: crate::FinishReason::Stop,
+            prompt_tokens: 1,
+            completion_tokens: 4,
+        };
+        let generation = Prediction::Generation(generated);
+        assert_eq!(generation.summary(), "Generated text:  upon a time");
+        let json = serde_json::to_value(&generation).unwrap();
+        assert_eq!(json["generation"]["finish_reason"], "stop");
         let number = NamedNumber {
             name: "count".to_owned(),
             value: 12.5,

@@ -133,7 +133,7 @@ impl ModelSignature {
     }
 
     /// The signature of a model that takes `input` and gives `outputs` numbers for each example:
-    /// `logits` for a classifier, `embedding`, or `values`.
+    /// `logits` for a classifier or of the next token, `embedding`, or `values`.
     pub fn of(input: &ModelInput, task: Task, outputs: usize) -> Self {
         let name = match task {
             Task::Embedding => "embedding",
@@ -141,7 +141,8 @@ impl ModelSignature {
             Task::AudioClassification
             | Task::ImageClassification
             | Task::TabularClassification
-            | Task::TextClassification => "logits",
+            | Task::TextClassification
+            | Task::TextGeneration => "logits",
         };
         Self {
             inputs: vec![input.tensor_spec()],

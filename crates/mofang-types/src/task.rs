@@ -26,6 +26,8 @@ pub enum Task {
     Tensor,
     /// One label out of a closed list for each text.
     TextClassification,
+    /// A text that goes on with each text.
+    TextGeneration,
 }
 
 /// A text that names no task.
@@ -44,7 +46,7 @@ impl Coded for UnknownTask {
 
 impl Task {
     /// Every task, alphabetically.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AudioClassification,
         Self::Embedding,
         Self::ImageClassification,
@@ -52,6 +54,7 @@ impl Task {
         Self::TabularRegression,
         Self::Tensor,
         Self::TextClassification,
+        Self::TextGeneration,
     ];
 
     /// The name in recipes, manifests and answers.
@@ -64,6 +67,7 @@ impl Task {
             Self::TabularRegression => "tabular-regression",
             Self::Tensor => "tensor",
             Self::TextClassification => "text-classification",
+            Self::TextGeneration => "text-generation",
         }
     }
 
@@ -74,7 +78,9 @@ impl Task {
             | Self::ImageClassification
             | Self::TabularClassification
             | Self::TextClassification => true,
-            Self::Embedding | Self::TabularRegression | Self::Tensor => false,
+            Self::Embedding | Self::TabularRegression | Self::Tensor | Self::TextGeneration => {
+                false
+            }
         }
     }
 }

@@ -3,11 +3,12 @@
 //! There are none where the outputs are the answer. For classification they are `softmax`, `top_k` and
 //! `labels`, in this order, without `softmax` where the model gives probabilities itself; for regression
 //! `destandardize` and `exponential`, of which each may be left out, and `labels`; for an embedding,
-//! `embedding` alone.
+//! `embedding` alone; for texts that go on with others `sample`, `stop` (which may be
+//! left out) and `detokenize`.
 
 mod numbers;
 
-use mofang_types::{ClassProbability, Prediction, Task};
+use mofang_types::{ClassProbability, Prediction, Sampling, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::transforms::Scale;
@@ -24,6 +25,8 @@ pub enum Decoder {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scale: Option<Scale>,
     },
+    /// Tokens become a text again, by the tokenizer of the pipeline.
+    Detokenize {},
     /// The outputs are a vector.
     Embedding {
         /// Whether it is scaled to the length 1, so that a scalar product is the cosine.
@@ -34,8 +37,13 @@ pub enum Decoder {
     Exponential {},
     /// Names the classes, or the number, by the labels of the package.
     Labels {},
+    /// Chooses a token after the other by the logits of the next one, until one of them ends the text; what
+    /// a request does not say itself.
+    Sample(Sampling),
     /// Logits to probabilities.
     Softmax {},
+    /// Where a text that goes on ends at the latest; what a request does not say itself.
+    Stop(StopRule),
     /// Keeps the `k` most probable classes.
     TopK {
         /// How many, at least 1.
@@ -47,12 +55,36 @@ fn yes() -> bool {
     true
 }
 
+/// Where a text that goes on ends at the latest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StopRule {
+    /// Its most tokens.
+    pub max_tokens: usize,
+    /// Texts before which it ends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<String>,
+}
+
+impl Default for StopRule {
+    fn default() -> Self {
+        Self {
+            max_tokens: 256,
+            texts: Vec::new(),
+        }
+    }
+}
+
 /// Every decoder, by name.
 pub fn all() -> &'static [StepInfo] {
     &[
         StepInfo {
             name: "destandardize",
             summary: "a number in the units of what was learned",
+        },
+        StepInfo {
+            name: "detokenize",
+            summary: "tokens become a text again, by the tokenizer of the pipeline",
         },
         StepInfo {
             name: "embedding",
@@ -67,8 +99,16 @@ pub fn all() -> &'static [StepInfo] {
             summary: "names the classes, or the number",
         },
         StepInfo {
+            name: "sample",
+            summary: "chooses token after token, by `temperature` (0: the most probable), `top_k`, `top_p`, `min_p` and `repetition_penalty`",
+        },
+        StepInfo {
             name: "softmax",
             summary: "logits to probabilities",
+        },
+        StepInfo {
+            name: "stop",
+            summary: "ends a text after `max_tokens` tokens, and before one of `texts`",
         },
         StepInfo {
             name: "top_k",
@@ -80,6 +120,15 @@ pub fn all() -> &'static [StepInfo] {
 /// Finds what the decoders leave to the data.
 pub(crate) fn fit(decoders: &mut [Decoder], examples: &[Example]) -> Result<(), DataError> {
     numbers::fit(decoders, examples)
+}
+
+/// How texts go on where a request does not say it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerationDefaults {
+    /// How the next token is chosen.
+    pub sampling: Sampling,
+    /// Where it ends at the latest.
+    pub stop: StopRule,
 }
 
 /// What a list of decoders is together: the form of the answer.
@@ -97,6 +146,8 @@ pub(crate) enum Answer {
         /// Whether it is scaled to the length 1.
         normalize: bool,
     },
+    /// A text that goes on.
+    Generation(GenerationDefaults),
     /// Numbers.
     Numbers(Numbers),
     /// The outputs as they are.
@@ -112,12 +163,24 @@ impl Answer {
             )))
         };
         match self {
-            Self::Embedding { .. } | Self::Numbers(_) if task.is_classification() => {
+            Self::Generation(_) if task == Task::TextGeneration => Ok(()),
+            _ if task == Task::TextGeneration => {
+                wrong("sample, stop (which may be left out) and detokenize")
+            }
+            Self::Embedding { .. } | Self::Generation(_) | Self::Numbers(_)
+                if task.is_classification() =>
+            {
                 wrong("softmax, top_k (k at least 1) and labels")
             }
-            Self::Classes { .. } | Self::Embedding { .. } if task == Task::TabularRegression => {
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Generation(_)
+                if task == Task::TabularRegression =>
+            {
                 wrong("destandardize, exponential (either may be left out) and labels")
             }
+            Self::Generation(_) => Err(DataError::InvalidPipeline(format!(
+                "`sample` is a decoder of {}, not of {task}",
+                Task::TextGeneration
+            ))),
             Self::Values if task != Task::Tensor => Err(DataError::InvalidPipeline(format!(
                 "it has no decoders, and {task} needs some"
             ))),
@@ -130,7 +193,9 @@ impl Answer {
     /// That nothing is left to the data any more.
     pub(crate) fn check_fitted(&self) -> Result<(), DataError> {
         match self {
-            Self::Classes { .. } | Self::Embedding { .. } | Self::Values => Ok(()),
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Generation(_) | Self::Values => {
+                Ok(())
+            }
             Self::Numbers(numbers) => numbers.check_fitted(),
         }
     }
@@ -138,7 +203,9 @@ impl Answer {
     /// The target in the units of the model's outputs.
     pub(crate) fn encode(&self, target: Target) -> Target {
         match self {
-            Self::Classes { .. } | Self::Embedding { .. } | Self::Values => target,
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Generation(_) | Self::Values => {
+                target
+            }
             Self::Numbers(numbers) => numbers.encode(target),
         }
     }
@@ -146,7 +213,9 @@ impl Answer {
     /// The number that outputs stand for; none for classes.
     pub(crate) fn number_of(&self, outputs: &[f32]) -> Option<f64> {
         match self {
-            Self::Classes { .. } | Self::Embedding { .. } | Self::Values => None,
+            Self::Classes { .. } | Self::Embedding { .. } | Self::Generation(_) | Self::Values => {
+                None
+            }
             Self::Numbers(numbers) => outputs.first().map(|output| numbers.decode(*output)),
         }
     }
@@ -164,6 +233,10 @@ impl Answer {
             }
             Self::Numbers(numbers) => numbers.prediction(outputs, labels),
             Self::Embedding { normalize } => embedding(outputs, *normalize),
+            // A text is more than one row of outputs.
+            Self::Generation(_) => Err(DataError::InvalidInput(
+                "one row of outputs is no text; the model goes on with texts".to_owned(),
+            )),
             Self::Values => Ok(Prediction::Values(outputs.to_vec())),
         }
     }
@@ -186,15 +259,41 @@ pub(crate) fn check(decoders: &[Decoder]) -> Result<Answer, DataError> {
         [Decoder::Embedding { normalize }] => Ok(Answer::Embedding {
             normalize: *normalize,
         }),
+        [Decoder::Sample(sampling), Decoder::Detokenize {}] => {
+            generation(*sampling, StopRule::default())
+        }
+        [
+            Decoder::Sample(sampling),
+            Decoder::Stop(stop),
+            Decoder::Detokenize {},
+        ] => generation(*sampling, stop.clone()),
         _ => Numbers::of(decoders).map(Answer::Numbers).ok_or_else(|| {
             DataError::InvalidPipeline(
                 "the decoders of a classifier are softmax, top_k (k at least 1) and labels, in this order, \
                  without softmax where the model gives probabilities; those of a regression destandardize, \
-                 exponential (either may be left out) and labels; that of an embedding is embedding"
+                 exponential (either may be left out) and labels; that of an embedding is embedding; those of texts \
+                 that go on are sample, stop (which may be left out) and detokenize"
                     .to_owned(),
             )
         }),
     }
+}
+
+fn generation(sampling: Sampling, stop: StopRule) -> Result<Answer, DataError> {
+    sampling
+        .check()
+        .map_err(|error| DataError::InvalidPipeline(format!("`sample`: {error}")))?;
+    if stop.max_tokens == 0 {
+        return Err(DataError::InvalidPipeline(
+            "`stop`: max_tokens must be at least 1".to_owned(),
+        ));
+    }
+    if stop.texts.iter().any(String::is_empty) {
+        return Err(DataError::InvalidPipeline(
+            "`stop`: an empty text ends everything; leave it out".to_owned(),
+        ));
+    }
+    Ok(Answer::Generation(GenerationDefaults { sampling, stop }))
 }
 
 /// `softmax` of one row, computed around the largest logit so that nothing overflows.
@@ -308,6 +407,32 @@ mod tests {
         let answer = check(&decoders).unwrap();
         let prediction = answer.decode(&[0.1, 0.7, 0.2], &labels(), None).unwrap();
         assert_eq!(prediction.summary(), "Predicted class: dog (70.0 %)");
+    }
+
+    #[test]
+    fn a_text_goes_on_as_its_decoders_say() {
+        let of = |json: serde_json::Value| {
+            let decoders: Vec<Decoder> = serde_json::from_value(json).unwrap();
+            check(&decoders)
+        };
+        let Answer::Generation(defaults) = of(serde_json::json!([
+            {"type": "sample", "temperature": 0.8, "top_k": 40}, {"type": "stop", "texts": ["\n\n"]}, {"type": "detokenize"}
+        ]))
+        .unwrap() else {
+            panic!("no text");
+        };
+        assert_eq!(defaults.sampling.top_k, Some(40));
+        assert_eq!(defaults.stop.texts, ["\n\n"]);
+        assert_eq!(defaults.stop.max_tokens, 256);
+        let answer = of(serde_json::json!([{"type": "sample"}, {"type": "detokenize"}])).unwrap();
+        assert!(answer.check_for(Task::TextGeneration).is_ok());
+        assert!(answer.check_for(Task::TextClassification).is_err());
+        assert!(answer.check_for(Task::Embedding).is_err());
+        let error =
+            of(serde_json::json!([{"type": "sample", "top_p": 2.0}, {"type": "detokenize"}]));
+        assert!(error.unwrap_err().to_string().contains("top_p = 2"));
+        let classes = check(&[Decoder::TopK { k: 1 }, Decoder::Labels {}]).unwrap();
+        assert!(classes.check_for(Task::TextGeneration).is_err());
     }
 
     #[test]

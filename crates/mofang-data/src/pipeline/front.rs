@@ -6,6 +6,7 @@ use std::fmt;
 use mofang_types::{ModelInput, Tensor};
 use rand::Rng;
 
+use super::text::TextFront;
 use crate::{Augmentation, DataError, Pixels, RawExample};
 
 /// What the first stage of a pipeline makes of an example. Nothing in it is random, so a training set
@@ -91,6 +92,11 @@ pub(crate) trait Front: fmt::Debug + Send + Sync {
     /// Whether a number of a prepared example may be missing (NaN), which few models take.
     fn leaves_missing(&self) -> bool {
         false
+    }
+
+    /// The transforms as those of texts, where they are.
+    fn texts(&self) -> Option<&TextFront> {
+        None
     }
 
     /// What the training data have shown that people should know.

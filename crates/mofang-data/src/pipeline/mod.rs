@@ -24,9 +24,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use front::{Augmenting, Staged};
 
-use crate::decoders::Answer;
+use crate::decoders::{Answer, GenerationDefaults};
+use crate::text::Tokenizer;
 use crate::{
-    Augmentation, DataError, Decoder, Domain, Pixels, RawExample, Split, Target, Transform,
+    Augmentation, DataError, Decoder, Domain, Example, Pixels, RawExample, Split, Target, Transform,
 };
 use front::Front;
 use image::ImageFront;
@@ -34,6 +35,7 @@ use recording::RecordingFront;
 use table::TableFront;
 use tensor::TensorFront;
 use text::TextFront;
+pub use text::TokenStream;
 
 /// The steps around a model, as they are written in a recipe and stored in a package.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -327,6 +329,50 @@ impl CompiledPipeline {
     /// When there are not as many outputs as labels, or one is not finite.
     pub fn decode(&self, outputs: &[f32], top_k: Option<usize>) -> Result<Prediction, DataError> {
         self.answer.decode(outputs, &self.labels, top_k)
+    }
+
+    /// How texts go on where a request does not say it; none where answers are no such texts.
+    pub fn generation(&self) -> Option<&GenerationDefaults> {
+        match &self.answer {
+            Answer::Generation(defaults) => Some(defaults),
+            Answer::Classes { .. }
+            | Answer::Embedding { .. }
+            | Answer::Numbers(_)
+            | Answer::Values => None,
+        }
+    }
+
+    /// What cuts texts into tokens; none where the transforms take no texts.
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.front.texts().map(TextFront::tokenizer)
+    }
+
+    /// The tokens of a text that a language model is to go on with; of more than it reads the last, and the
+    /// warnings say so.
+    ///
+    /// # Errors
+    /// When it is no text, not UTF-8, or leaves no token.
+    pub fn prompt(
+        &self,
+        input: &RawExample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<u32>, DataError> {
+        self.texts()?.prompt(input, warnings)
+    }
+
+    /// All tokens of some texts, one text after another, as a language model learns from them.
+    ///
+    /// # Errors
+    /// When one of them is no text, or the tokenizer fails.
+    pub fn token_stream(&self, examples: &[Example]) -> Result<TokenStream, DataError> {
+        self.texts()?.stream(examples)
+    }
+
+    fn texts(&self) -> Result<&TextFront, DataError> {
+        self.front.texts().ok_or(DataError::WrongInput {
+            expected: "what its pipeline prepares",
+            actual: "a text",
+        })
     }
 
     /// Checks a tensor that somebody else has prepared.

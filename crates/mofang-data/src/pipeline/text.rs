@@ -2,14 +2,17 @@
 //!
 //! The first stage cleans and cuts, which has nothing random in it; augmentations change the ids. The
 //! loader fills shorter texts of a batch up.
+//!
+//! A language model reads texts otherwise: it learns from all of them one after another ([`TokenStream`]), and
+//! goes on with the end of one ([`TextFront::prompt`]).
 
 use mofang_types::{ModelInput, Tensor};
 
 use super::front::{Augmenting, Front, Staged};
 use crate::augmentations::Tokens;
-use crate::text::{TOKENIZER_FILE, Tokenizer, text_of, train_tokenizer};
+use crate::text::{TOKENIZER_FILE, Template, Tokenizer, text_of, train_tokenizer};
 use crate::transforms::{CleanText, Tokenize, Truncate};
-use crate::{DataError, Example, PipelineFiles, Pixels, RawExample, Transform};
+use crate::{DataError, Example, PipelineFiles, Pixels, RawExample, Target, Transform};
 
 /// The transforms of texts.
 #[derive(Debug)]
@@ -85,12 +88,22 @@ pub(super) fn fit(
     files: &mut PipelineFiles,
 ) -> Result<(), DataError> {
     let steps = Steps::of(transforms)?;
-    let bytes = if let Some(training) = steps.tokenize.training() {
+    let is_language = |example: &Example| example.target == Target::NextTokens;
+    let template = if examples.iter().any(is_language) {
+        Template::Behind
+    } else {
+        Template::Around
+    };
+    let bytes = if let Some(training) = steps.tokenize.training(template) {
         let texts = examples
             .iter()
             .map(|example| {
-                let text = plain(&example.input)?.to_owned();
-                Ok(cleaned(&steps.cleaning, text))
+                let text = if is_language(example) {
+                    document(&example.input)?
+                } else {
+                    plain(&example.input)?
+                };
+                Ok(cleaned(&steps.cleaning, text.to_owned()))
             })
             .collect::<Result<Vec<_>, DataError>>()?;
         train_tokenizer(texts.iter().map(String::as_str), training)?
@@ -120,6 +133,23 @@ fn plain(example: &RawExample) -> Result<&str, DataError> {
     }
 }
 
+/// The text of an example that a language model learns from, however long it is.
+fn document(example: &RawExample) -> Result<&str, DataError> {
+    if let RawExample::Text(text) = example {
+        return Ok(text);
+    }
+    plain(example)
+}
+
+/// All tokens of a split, one text after another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenStream {
+    /// The ids. Where the pipeline adds special tokens, one behind each text tells that it is over.
+    pub ids: Vec<u32>,
+    /// Bytes of the texts in UTF-8, after cleaning.
+    pub bytes: usize,
+}
+
 fn cleaned(steps: &[CleanText], text: String) -> String {
     steps.iter().fold(text, |text, step| step.apply(text))
 }
@@ -147,6 +177,69 @@ impl TextFront {
             add_special_tokens,
             length_max: steps.length_max,
         })
+    }
+
+    /// The tokenizer.
+    pub(super) fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// All tokens of some texts, one text after another.
+    pub(super) fn stream(&self, examples: &[Example]) -> Result<TokenStream, DataError> {
+        let mut stream = TokenStream {
+            ids: Vec::new(),
+            bytes: 0,
+        };
+        for example in examples {
+            let text = document(&example.input).map_err(|error| error.of_example(&example.id))?;
+            let text = cleaned(&self.cleaning, text.to_owned());
+            stream.bytes += text.len();
+            if self.add_special_tokens {
+                stream.ids.extend_from_slice(self.tokenizer.beginning());
+            }
+            stream.ids.extend(self.tokenizer.encode_long(&text)?);
+            if self.add_special_tokens {
+                stream.ids.extend(self.tokenizer.end_id());
+            }
+        }
+        Ok(stream)
+    }
+
+    /// The tokens of a text that a language model is to go on with; of more than it reads, the last.
+    pub(super) fn prompt(
+        &self,
+        example: &RawExample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<u32>, DataError> {
+        let text = cleaned(&self.cleaning, plain(example)?.to_owned());
+        let mut ids = Vec::new();
+        if self.add_special_tokens {
+            ids.extend_from_slice(self.tokenizer.beginning());
+            if ids.is_empty() {
+                // The end of the text before is the beginning of the next.
+                ids.extend(self.tokenizer.end_id());
+            }
+        }
+        let own = self.tokenizer.encode_long(&text)?;
+        let room = self.length_max.saturating_sub(ids.len()).max(1);
+        if own.len() > room {
+            warnings.push(format!(
+                "the text has {} tokens; only the last {room} were read",
+                own.len()
+            ));
+        }
+        ids.extend_from_slice(
+            own.get(own.len().saturating_sub(room)..)
+                .unwrap_or_default(),
+        );
+        if ids.is_empty() {
+            return Err(DataError::UnreadableText(
+                "it has no token, and the model needs one to go on with; give at least a character, such \
+                 as the end of a line"
+                    .to_owned(),
+            ));
+        }
+        Ok(ids)
     }
 }
 
@@ -250,5 +343,9 @@ impl Front for TextFront {
 
     fn picture(&self, _: &RawExample) -> Result<Option<Pixels>, DataError> {
         Ok(None)
+    }
+
+    fn texts(&self) -> Option<&TextFront> {
+        Some(self)
     }
 }

@@ -133,6 +133,7 @@ mod tests {
                 let leak = match target(index) {
                     Target::Class(class) => class as f64 * 10.0 + (noise % 7) as f64,
                     Target::Number(number) => number * 2.0 + 0.01 * noise as f64,
+                    Target::NextTokens => 0.0,
                 };
                 let cells = vec![
                     Cell::Number(leak),

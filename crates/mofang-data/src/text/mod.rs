@@ -10,8 +10,8 @@ mod near_duplicates;
 mod tokenizer;
 mod training;
 
-pub use tokenizer::{Encoded, Tokenizer};
-pub use training::{TokenizerModel, TrainTokenizer, train_tokenizer};
+pub use tokenizer::{Encoded, TextStream, Tokenizer};
+pub use training::{Template, TokenizerModel, TrainTokenizer, train_tokenizer};
 
 pub use cleaning::comparable;
 pub(crate) use cleaning::{collapse_whitespace, nfkc, remove_controls, strip_markup};

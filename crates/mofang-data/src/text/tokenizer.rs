@@ -17,6 +17,9 @@ const MASK_TOKENS: [&str; 3] = ["[MASK]", "<mask>", "<MASK>"];
 /// Names of the token that stands for what is not in the vocabulary.
 const UNKNOWN_TOKENS: [&str; 2] = ["[UNK]", "<unk>"];
 
+/// Names of the token behind a text, for tokenizers that put none there themselves.
+const END_TOKENS: [&str; 5] = ["<|endoftext|>", "</s>", "<eos>", "[EOS]", "[SEP]"];
+
 /// Ids are carried as `f32`, which is exact up to here.
 const VOCABULARY_SIZE_MAX: usize = 1 << 24;
 
@@ -29,6 +32,9 @@ pub struct Tokenizer {
     mask_id: Option<u32>,
     /// Ids that stand for no text, other than the unknown token.
     special: BTreeSet<u32>,
+    /// Ids that the tokenizer puts before a text.
+    beginning: Vec<u32>,
+    end_id: Option<u32>,
 }
 
 /// A text as ids.
@@ -77,6 +83,7 @@ impl Tokenizer {
                 "it has {vocabulary_size} tokens; 1 to {VOCABULARY_SIZE_MAX} can be used"
             )));
         }
+        let (beginning, behind) = special_around(&inner);
         let find = |names: &[&str]| names.iter().find_map(|name| inner.token_to_id(name));
         let declared = declared.filter(|id| (*id as usize) < vocabulary_size);
         let padding_id = declared.or_else(|| find(&PADDING_TOKENS)).ok_or_else(|| {
@@ -98,6 +105,8 @@ impl Tokenizer {
             unknown_id,
             mask_id: find(&MASK_TOKENS),
             special,
+            beginning,
+            end_id: behind.or_else(|| find(&END_TOKENS)),
             inner,
         })
     }
@@ -121,6 +130,21 @@ impl Tokenizer {
     /// Whether an id stands for no text.
     pub fn is_special(&self, id: u32) -> bool {
         self.special.contains(&id)
+    }
+
+    /// Ids that stand for no text that could be told: the special ones and that of the unknown token.
+    pub fn textless_ids(&self) -> impl Iterator<Item = u32> {
+        self.special.iter().copied().chain(self.unknown_id)
+    }
+
+    /// Ids that the tokenizer puts before a text, such as that of `<s>`; mostly none.
+    pub fn beginning(&self) -> &[u32] {
+        &self.beginning
+    }
+
+    /// The id behind a text, such as that of `<|endoftext|>`, where there is one.
+    pub fn end_id(&self) -> Option<u32> {
+        self.end_id
     }
 
     /// The id of a token.
@@ -177,6 +201,34 @@ impl Tokenizer {
         processor.map_or(0, |processor| processor.added_tokens(false))
     }
 
+    /// All ids of a text of any length, without special tokens around it. It is cut at ends of lines before,
+    /// where it is long, so that no more than a part of it is in the making at a time.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub(crate) fn encode_long(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        let mut ids = Vec::new();
+        for part in parts_of(text) {
+            let encoding = self
+                .inner
+                .encode_fast(part, false)
+                .map_err(|error| DataError::UnreadableText(error.to_string()))?;
+            ids.extend_from_slice(encoding.get_ids());
+        }
+        Ok(ids)
+    }
+
+    /// A text that is put together token by token, behind tokens of a text that is known.
+    pub fn text_stream(&self, behind: &[u32]) -> TextStream<'_> {
+        let context = behind.len().saturating_sub(CONTEXT_TOKENS);
+        let ids = behind.get(context..).unwrap_or_default().to_vec();
+        TextStream {
+            tokenizer: self,
+            known: ids.len(),
+            ids,
+        }
+    }
+
     /// The text of ids, without special tokens.
     ///
     /// # Errors
@@ -185,5 +237,98 @@ impl Tokenizer {
         self.inner
             .decode(ids, true)
             .map_err(|error| DataError::UnreadableText(error.to_string()))
+    }
+}
+
+/// What the tokenizer puts before a text, and the first that it puts behind it.
+fn special_around(inner: &tokenizers::Tokenizer) -> (Vec<u32>, Option<u32>) {
+    let none = (Vec::new(), None);
+    let Ok(plain) = inner.encode_fast("a", false) else {
+        return none;
+    };
+    let own = plain.get_ids().to_vec();
+    let Ok(whole) = inner.post_process(plain, None, true) else {
+        return none;
+    };
+    let ids = whole.get_ids();
+    let Some(first) = own
+        .first()
+        .and_then(|id| ids.iter().position(|other| other == id))
+    else {
+        return none;
+    };
+    let before = ids.get(..first).unwrap_or_default().to_vec();
+    (before, ids.get(first + own.len()).copied())
+}
+
+/// Bytes of a text from which on it is cut at the next end of a line.
+const PART_BYTES: usize = 1 << 16;
+
+/// The parts of a text, cut behind ends of lines with no white space behind them: there words end for every
+/// tokenizer.
+fn parts_of(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let cut = rest
+            .match_indices('\n')
+            .map(|(at, _)| at + 1)
+            .skip_while(|at| *at < PART_BYTES)
+            .find(|at| {
+                let next = rest.get(*at..).and_then(|rest| rest.chars().next());
+                next.is_some_and(|next| !next.is_whitespace())
+            });
+        let (part, behind) = rest.split_at(cut.unwrap_or(rest.len()));
+        rest = behind;
+        Some(part)
+    })
+}
+
+/// Tokens before a text by which is told how its first token is written: a space, or none.
+const CONTEXT_TOKENS: usize = 4;
+
+/// A text that is put together token by token. A token may be part of a character only, and how one is
+/// written may depend on the one before it.
+#[derive(Debug)]
+pub struct TextStream<'a> {
+    tokenizer: &'a Tokenizer,
+    /// The last tokens: those whose text is told, as the context of those whose text is not.
+    ids: Vec<u32>,
+    /// How many of them are told.
+    known: usize,
+}
+
+impl TextStream<'_> {
+    /// What a further token adds to the text; nothing while a character is not whole.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn push(&mut self, id: u32) -> Result<String, DataError> {
+        self.ids.push(id);
+        let text = self.untold()?;
+        if text.is_empty() || text.ends_with(char::REPLACEMENT_CHARACTER) {
+            return Ok(String::new());
+        }
+        self.ids.drain(..self.known);
+        self.known = self.ids.len();
+        Ok(text)
+    }
+
+    /// What is left at the end: nothing, or the sign for a character that is not whole.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn finish(self) -> Result<String, DataError> {
+        self.untold()
+    }
+
+    fn untold(&self) -> Result<String, DataError> {
+        let told = self
+            .tokenizer
+            .decode(self.ids.get(..self.known).unwrap_or_default())?;
+        let whole = self.tokenizer.decode(&self.ids)?;
+        Ok(whole.get(told.len()..).unwrap_or_default().to_owned())
     }
 }

@@ -54,6 +54,17 @@ pub struct TrainTokenizer {
     pub vocabulary_size: usize,
     /// How often a character, word or pair has to stand in the texts to become a token.
     pub min_frequency: u64,
+    /// The special tokens around a text.
+    pub template: Template,
+}
+
+/// The special tokens that stand around a text, where they are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Template {
+    /// `[CLS]` before it and `[SEP]` behind it, as BERT has them.
+    Around,
+    /// `[SEP]` behind it, so that one text follows another, as a language model reads them.
+    Behind,
 }
 
 /// Trains a tokenizer; gives the bytes of its `tokenizer.json`, which are the same for the same texts
@@ -69,6 +80,7 @@ pub fn train_tokenizer<'a>(
         model,
         vocabulary_size,
         min_frequency,
+        template,
     } = settings;
     let room = vocabulary_size.saturating_sub(SPECIAL_TOKENS.len());
     let learned = match model {
@@ -106,7 +118,7 @@ pub fn train_tokenizer<'a>(
              so there is no vocabulary"
         )));
     }
-    Ok(file(model, &learned))
+    Ok(file(model, template, &learned))
 }
 
 /// Words, or characters, that are frequent enough, most frequent first.
@@ -130,7 +142,7 @@ fn words_of<'a>(
     texts: impl Iterator<Item = &'a str>,
 ) -> Result<BTreeMap<String, u64>, DataError> {
     let failed = |error: tokenizers::Error| DataError::InvalidPipeline(error.to_string());
-    let empty = file(model, &Merges::default());
+    let empty = file(model, Template::Around, &Merges::default());
     let tokenizer = tokenizers::Tokenizer::from_bytes(&empty).map_err(failed)?;
     let mut words = BTreeMap::new();
     for text in texts {
@@ -160,7 +172,7 @@ fn byte_alphabet() -> Vec<String> {
 }
 
 /// The file of a tokenizer.
-fn file(model: TokenizerModel, learned: &Merges) -> Vec<u8> {
+fn file(model: TokenizerModel, template: Template, learned: &Merges) -> Vec<u8> {
     let tokens = SPECIAL_TOKENS
         .iter()
         .copied()
@@ -226,7 +238,7 @@ fn file(model: TokenizerModel, learned: &Merges) -> Vec<u8> {
         "added_tokens": added_tokens(),
         "normalizer": normalizer,
         "pre_tokenizer": pre_tokenizer,
-        "post_processor": template(),
+        "post_processor": post_processor(template),
         "decoder": decoder,
         "model": model,
     });
@@ -244,16 +256,23 @@ fn added_tokens() -> Vec<Value> {
     SPECIAL_TOKENS.iter().enumerate().map(token).collect()
 }
 
-/// `[CLS]` before a text and `[SEP]` after it, where they are asked for.
-fn template() -> Value {
+fn post_processor(template: Template) -> Value {
     let [_, _, first, last, _] = SPECIAL_TOKENS;
     let special = |token: &str| json!({"SpecialToken": {"id": token, "type_id": 0}});
     let ids = |token: &str, id: usize| json!({"id": token, "ids": [id], "tokens": [token]});
     let text = |name: &str| json!({"Sequence": {"id": name, "type_id": 0}});
+    let first_of_all = match template {
+        Template::Around => Some(special(first)),
+        Template::Behind => None,
+    };
+    let texts = |texts: &[&str]| -> Vec<Value> {
+        let each = texts.iter().flat_map(|name| [text(name), special(last)]);
+        first_of_all.iter().cloned().chain(each).collect()
+    };
     json!({
         "type": "TemplateProcessing",
-        "single": [special(first), text("A"), special(last)],
-        "pair": [special(first), text("A"), special(last), text("B"), special(last)],
+        "single": texts(&["A"]),
+        "pair": texts(&["A", "B"]),
         "special_tokens": {(first): ids(first, 2), (last): ids(last, 3)},
     })
 }

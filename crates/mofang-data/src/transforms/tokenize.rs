@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
-use crate::text::{TokenizerModel, TrainTokenizer};
+use crate::text::{Template, TokenizerModel, TrainTokenizer};
 
 /// Most tokens that a vocabulary may be asked to have.
 const VOCABULARY_SIZE_MAX: usize = 1 << 20;
@@ -52,11 +52,12 @@ impl Tokenize {
     }
 
     /// How a tokenizer is to be trained; none where it is there already.
-    pub(crate) fn training(&self) -> Option<TrainTokenizer> {
+    pub(crate) fn training(&self, template: Template) -> Option<TrainTokenizer> {
         self.model.map(|model| TrainTokenizer {
             model,
             vocabulary_size: self.vocabulary_size,
             min_frequency: self.min_frequency,
+            template,
         })
     }
 

@@ -162,6 +162,7 @@ fn trained(model: TokenizerModel) -> Vec<u8> {
         model,
         vocabulary_size: 600,
         min_frequency: 1,
+        template: mofang_data::text::Template::Around,
     };
     train_tokenizer(TEXTS.into_iter(), settings).unwrap()
 }
@@ -209,6 +210,7 @@ fn the_order_of_the_texts_does_not_change_a_tokenizer() {
             model,
             vocabulary_size: 300,
             min_frequency: 1,
+            template: mofang_data::text::Template::Around,
         };
         let reversed = train_tokenizer(TEXTS.into_iter().rev(), settings).unwrap();
         let bytes = train_tokenizer(TEXTS.into_iter(), settings).unwrap();
@@ -356,6 +358,7 @@ fn files_that_are_no_tokenizers_are_refused() {
         model: TokenizerModel::Words,
         vocabulary_size: 100,
         min_frequency: 1000,
+        template: mofang_data::text::Template::Around,
     };
     assert!(train_tokenizer(TEXTS.into_iter(), rare).is_err());
     assert_eq!(SplitName::ALL.len(), 3);

@@ -3,7 +3,7 @@
 use mofang_nn::{Network, NetworkSpec, Strictness, architectures, cpu_device};
 use mofang_types::{ModelSignature, Package, PackageManifest, Tensor, WEIGHTS_FILE};
 
-use crate::{LoadedModel, Runtime, RuntimeError, RuntimeSettings};
+use crate::{Continuation, LoadedModel, Runtime, RuntimeError, RuntimeSettings};
 
 /// Our own architectures, with weights as safetensors, on burn.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +92,30 @@ impl LoadedModel for NativeModel {
         self.network.infer(batch).map_err(RuntimeError::Engine)
     }
 
+    fn infer_steps(&self, batch: &Tensor) -> Option<Result<Tensor, RuntimeError>> {
+        let outputs = self.network.infer_steps(batch)?;
+        Some(outputs.map_err(RuntimeError::Engine))
+    }
+
+    fn continuation(&self) -> Option<Box<dyn Continuation + '_>> {
+        let text = self.network.continuation().ok()?;
+        Some(Box::new(NativeContinuation(text)))
+    }
+
     fn size_bytes(&self) -> u64 {
         self.size_bytes
+    }
+}
+
+/// A text that a network goes on with.
+struct NativeContinuation<'a>(mofang_nn::Continuation<'a>);
+
+impl Continuation for NativeContinuation<'_> {
+    fn read(&mut self, ids: &[u32]) -> Result<Vec<f32>, RuntimeError> {
+        self.0.read(ids).map_err(RuntimeError::Engine)
+    }
+
+    fn length(&self) -> usize {
+        self.0.length()
     }
 }

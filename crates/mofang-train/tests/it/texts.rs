@@ -205,6 +205,7 @@ fn one_class_and_another_tokenizer_are_refused() {
             model: mofang_data::text::TokenizerModel::Words,
             vocabulary_size: 100,
             min_frequency: 1,
+            template: mofang_data::text::Template::Around,
         };
         let bytes = mofang_data::text::train_tokenizer([text].into_iter(), settings).unwrap();
         PipelineFiles::from([("tokenizer.json".to_owned(), bytes)])

@@ -298,6 +298,12 @@ fn values(prediction: &Prediction) -> Vec<(String, String)> {
             .enumerate()
             .map(|(index, value)| (index.to_string(), value.to_string()))
             .collect(),
+        Prediction::Generation(generated) => {
+            vec![(
+                generated.finish_reason.name().to_owned(),
+                generated.text.clone(),
+            )]
+        }
         Prediction::Numbers(numbers) => numbers
             .iter()
             .map(|number| (number.name.clone(), number.value.to_string()))

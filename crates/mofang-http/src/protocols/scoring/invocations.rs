@@ -179,6 +179,8 @@ fn scored(outcome: PredictOutcome, with_classes: bool) -> Scored {
         Prediction::Embedding(values) | Prediction::Values(values) => {
             return Scored::Embedding(values);
         }
+        // A text, as a label is one.
+        Prediction::Generation(generated) => return Scored::Label(generated.text),
         Prediction::Numbers(numbers) => {
             let first = numbers.first();
             return Scored::Number(first.map_or(f64::NAN, |number| number.value));

@@ -1,7 +1,7 @@
 //! How predictions are shown.
 
 use mofang_serving::PredictOutcome;
-use mofang_types::{ClassProbability, NamedNumber, Prediction};
+use mofang_types::{ClassProbability, FinishReason, GeneratedText, NamedNumber, Prediction};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,6 +26,9 @@ pub struct PredictionView {
     /// The most probable classes, most probable first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<ClassView>>,
+    /// The text that goes on with the one that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<GenerationView>,
     /// The numbers, in the order of the model's outputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numbers: Option<Vec<NumberView>>,
@@ -58,6 +61,49 @@ pub struct ClassView {
     /// The probability, 0 to 1.
     #[schema(example = 0.993)]
     pub probability: f32,
+}
+
+/// A text that goes on with another.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct GenerationView {
+    /// What comes behind the text that was given.
+    #[schema(example = " upon a time")]
+    pub text: String,
+    /// Why it ends there: `length` or `stop`.
+    #[schema(value_type = String, example = "length")]
+    pub finish_reason: FinishReason,
+    /// Tokens of the text that was given, as far as they were read.
+    pub prompt_tokens: usize,
+    /// Tokens that were chosen, the one that ended the text included.
+    pub completion_tokens: usize,
+}
+
+impl From<GeneratedText> for GenerationView {
+    fn from(generated: GeneratedText) -> Self {
+        let GeneratedText {
+            text,
+            finish_reason,
+            prompt_tokens,
+            completion_tokens,
+        } = generated;
+        Self {
+            text,
+            finish_reason,
+            prompt_tokens,
+            completion_tokens,
+        }
+    }
+}
+
+impl From<GenerationView> for GeneratedText {
+    fn from(view: GenerationView) -> Self {
+        Self {
+            text: view.text,
+            finish_reason: view.finish_reason,
+            prompt_tokens: view.prompt_tokens,
+            completion_tokens: view.completion_tokens,
+        }
+    }
 }
 
 /// A number with what it measures.
@@ -135,6 +181,7 @@ impl From<PredictOutcome> for PredictionView {
                 view.classes = Some(classes.collect());
             }
             Prediction::Embedding(values) => view.embedding = Some(values),
+            Prediction::Generation(generated) => view.generation = Some(generated.into()),
             Prediction::Values(values) => view.values = Some(values),
             Prediction::Numbers(numbers) => {
                 let numbers = numbers.into_iter().map(|number| NumberView {
@@ -168,6 +215,9 @@ impl PredictionView {
         });
         classes
             .or(numbers)
+            .or(self
+                .generation
+                .map(|view| Prediction::Generation(view.into())))
             .or(self.embedding.map(Prediction::Embedding))
             .or(self.values.map(Prediction::Values))
     }
