@@ -109,7 +109,7 @@ pub(crate) async fn invocations(
             }
         }
         Some("text/csv") => Asked {
-            examples: read_rows(RowFormat::Csv, &body)?
+            examples: read_rows(RowFormat::Csv, &body, call.inputs_max())?
                 .into_iter()
                 .map(|row| Ok(RawExample::Row(row?)))
                 .collect::<Result<_, ApiError>>()?,
