@@ -1,8 +1,8 @@
 //! Recipes, the trainer, checkpoints, evaluation and reports.
 //!
 //! [`train`] runs a [`Recipe`] over a dataset and gives weights, their [`Evaluation`] on the test
-//! split and a [`Report`]. A run that is killed at any instant goes on from its newest checkpoint to
-//! the same bits (TRUST REL-1). This crate knows no registry, user or protocol: whether a run is
+//! split and a [`Report`]. A run that is killed at any instant goes on from its newest checkpoint, or, of
+//! trees, begins again, to the same bits (TRUST REL-1). This crate knows no registry, user or protocol: whether a run is
 //! published is decided above it, by [`GateResult`].
 //!
 //! # To add a metric

@@ -175,8 +175,8 @@ impl Recipe {
         }
     }
 
-    /// Whether the model is an ensemble of trees, which no gradient loop trains.
-    pub(crate) fn grows_trees(&self) -> bool {
+    /// Whether the model is an ensemble of trees, which no gradient loop trains and which have no checkpoints.
+    pub fn grows_trees(&self) -> bool {
         self.architecture.name == mofang_trees::ARCHITECTURE
     }
 

@@ -16,7 +16,7 @@ use crate::Recipe;
 pub enum Resume {
     /// It begins; a folder that has checkpoints is refused.
     Fresh,
-    /// It goes on from its newest checkpoint that is whole; without one it begins.
+    /// It goes on from its newest checkpoint that is whole; without one, as trees always are, it begins again.
     Latest,
 }
 
@@ -45,7 +45,7 @@ pub struct TrainRequest<'a> {
     pub pipeline_files: PipelineFiles,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Set by whoever wants the run to end at a checkpoint.
+    /// Set by whoever wants the run to end, at a checkpoint where it has any.
     pub stop: Arc<AtomicBool>,
     /// Is told how it goes.
     pub observer: &'a mut dyn TrainObserver,
