@@ -14,7 +14,7 @@ use crate::Recipe;
 /// Whether a run begins or goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {
-    /// It begins; a folder that has checkpoints is refused.
+    /// It begins; a folder that has checkpoints, or the metrics of trees, is refused.
     Fresh,
     /// It goes on from its newest checkpoint that is whole; without one, as trees always are, it begins again.
     Latest,

@@ -180,6 +180,21 @@ fn rel_1_runs_on_rows_that_are_interrupted_end_with_the_same_bits() {
 }
 
 #[test]
+fn a_folder_with_a_run_of_trees_is_no_place_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let end = "[train.stop]\nepochs = 2";
+    let trees = || recipe("tabular-classification", TREES, end);
+    run(classes(), trees(), folder.path(), Resume::Fresh).unwrap();
+    let lines = trace(folder.path());
+    let error = run(classes(), trees(), folder.path(), Resume::Fresh).unwrap_err();
+    assert!(matches!(error, TrainError::NotEmpty(_)), "{error}");
+    assert_eq!(trace(folder.path()), lines);
+    // Resumed, it begins again and writes the same lines.
+    run(classes(), trees(), folder.path(), Resume::Latest).unwrap();
+    assert_eq!(trace(folder.path()), lines);
+}
+
+#[test]
 fn classes_are_learned_beside_a_baseline() {
     let folder = tempfile::tempdir().unwrap();
     for (name, model, epochs) in [("network", NETWORK, 30), ("trees", TREES, 40)] {
