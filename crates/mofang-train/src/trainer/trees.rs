@@ -11,10 +11,8 @@ use std::time::Duration;
 
 use mofang_data::{CompiledPipeline, Dataset, FittedPipeline, Split, SplitName, Target};
 use mofang_nn::NetworkSpec;
-use mofang_trees::{
-    Booster, ENSEMBLE_FILE, Ensemble, Iteration, Rows, RunningScores, Settings, Targets,
-};
-use mofang_types::{ArtifactDigest, ModelInput, Tensor};
+use mofang_trees::{Booster, Ensemble, Iteration, Rows, RunningScores, Settings, Targets};
+use mofang_types::{ArtifactDigest, ENSEMBLE_FILE, ModelInput, Tensor};
 
 use super::session::{check_classes, class_weights, first_state, id_of, millis};
 use super::stopping;

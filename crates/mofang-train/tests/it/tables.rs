@@ -12,7 +12,7 @@ use mofang_train::{
     EpochProgress, NoObserver, Recipe, Resume, RunStatus, StepRecord, TrainError, TrainObserver,
     TrainOutcome,
 };
-use mofang_types::{ArtifactDigest, ModelInput};
+use mofang_types::{ArtifactDigest, ENSEMBLE_FILE, ModelInput, WEIGHTS_FILE};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -216,9 +216,9 @@ fn classes_are_learned_beside_a_baseline() {
         };
         assert_eq!(manifest.model_input(), Some(input));
         let weights = if name == "trees" {
-            "model.json"
+            ENSEMBLE_FILE
         } else {
-            "model.safetensors"
+            WEIGHTS_FILE
         };
         assert!(files.contains_key(weights), "{:?}", files.keys());
     }
