@@ -42,7 +42,7 @@ pub use evaluation::{
 pub use files::FileError;
 pub use gate::{Demand, GateCheck, GateResult};
 pub use metrics_log::StepRecord;
-pub use recipe::{RECIPE_FORMAT_VERSION, Recipe, RecipeError};
+pub use recipe::{DataSection, RECIPE_FORMAT_VERSION, Recipe, RecipeError};
 pub use report::Report;
 pub use run_state::EpochRecord;
 pub use stop_reason::StopReason;

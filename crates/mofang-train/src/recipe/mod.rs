@@ -8,6 +8,7 @@ mod error;
 mod evaluate;
 mod locate;
 mod train;
+mod trees;
 
 use std::sync::Arc;
 
@@ -189,30 +190,6 @@ impl Recipe {
         }
     }
 
-    fn check_trees(&self) -> Result<(), RecipeError> {
-        mofang_trees::Settings::from_config(&self.architecture.config)?;
-        let domain = self.pipeline.domain()?;
-        if domain != Domain::Table {
-            return Err(RecipeError::invalid(
-                "architecture",
-                format!("gradient_boosting takes rows of a table, and the pipeline takes {domain}"),
-            ));
-        }
-        if self.architecture.initial_weights.is_some() {
-            return Err(RecipeError::invalid(
-                "architecture",
-                "gradient_boosting begins with no weights; leave initial_weights out",
-            ));
-        }
-        if self.train.label_smoothing != 0.0 {
-            return Err(RecipeError::invalid(
-                "train",
-                "gradient_boosting knows no label_smoothing; leave it out",
-            ));
-        }
-        Ok(())
-    }
-
     fn check(&self) -> Result<(), RecipeError> {
         if self.format_version == 0 || self.format_version > RECIPE_FORMAT_VERSION {
             return Err(RecipeError::NewerFormat(self.format_version));
@@ -248,7 +225,7 @@ impl Recipe {
             }
         }
         if self.grows_trees() {
-            self.check_trees()?;
+            trees::check(self)?;
         } else {
             architectures::find(&self.architecture.name)?;
         }

@@ -279,6 +279,37 @@ fn what_cannot_be_learned_says_so() {
 }
 
 #[test]
+fn what_trees_have_no_use_for_is_refused_by_name() {
+    let recipe = recipe("tabular-classification", TREES, "[train.stop]\nepochs = 1");
+    // Defaults too: what is stated is meant.
+    for setting in [
+        "batch_size = 256",
+        "checkpoint_every_steps = 200",
+        "checkpoints_kept = 2",
+        "clip_norm = 1.0",
+        "drop_last = false",
+        "freeze = [\"encoder\"]",
+        "group_by_length = false",
+        "label_smoothing = 0.0",
+        "learning_rate_factors = { encoder = 0.1 }",
+        "optimizer = { name = \"adamw\", learning_rate = 0.01 }",
+        "schedule = { name = \"cosine\", warmup_epochs = 0.5 }",
+    ] {
+        let stated = format!("seed = 3\n{setting}");
+        let text = recipe.text().replacen("seed = 3", &stated, 1);
+        let message = Recipe::parse(&text).unwrap_err().to_string();
+        let key = setting.split(' ').next().unwrap_or_default();
+        let beginning = format!("in [train]: `{key}` has no effect on gradient_boosting: ");
+        assert!(message.starts_with(&beginning), "{message}");
+        assert!(message.ends_with("; leave it out"), "{message}");
+    }
+    let text = recipe
+        .text()
+        .replacen("seed = 3", "seed = 3\nloader_threads = 2", 1);
+    assert!(Recipe::parse(&text).is_ok());
+}
+
+#[test]
 fn recipes_of_tables_that_cannot_be_are_refused() {
     let text = recipe("tabular-regression", TREES, "[train.stop]\nepochs = 1")
         .text()
