@@ -3,7 +3,9 @@
 //!
 //! What lies above the lower of the two Nyquist frequencies is removed; up to 0.94 of it the sound
 //! stays within 100 dB of an ideal resampler (measured on sines in the tests). Weights are computed
-//! by a table of the kernel, which keeps them right to 10⁻⁶ for any pair of rates.
+//! by a table of the kernel, which keeps them right to 10⁻⁶ for any pair of rates. They are computed once:
+//! for every phase, or, of rates with too many phases, for places so near to each other that what lies
+//! between follows. So an odd rate in a file's header costs twice the time of a usual one, and no more.
 
 use std::f64::consts::PI;
 use std::sync::LazyLock;
@@ -22,8 +24,8 @@ const BETA: f64 = 14.769_656_459_379_492;
 /// Points of the kernel's table between two zero crossings.
 const POINTS: usize = 1024;
 
-/// Most weights that are computed once and kept: 4 MiB.
-const KEPT_WEIGHTS_MAX: usize = 1 << 20;
+/// Most weights for which every phase has its own: 4 MiB.
+const PHASE_WEIGHTS_MAX: u64 = 1 << 20;
 
 /// Resamples to `sample_rate`; the sound keeps its length in seconds, rounded up to a sample.
 ///
@@ -51,19 +53,10 @@ pub(crate) fn resample_ratio(samples: &[f32], from: u64, to: u64) -> Result<Vec<
         });
     }
     let filter = Filter::new(from, to);
-    let kept = filter.all_weights();
-    let mut row = vec![0.0; filter.taps];
     let mut result = Vec::with_capacity(length as usize);
     for index in 0..length {
         let (whole, phase) = (index * from / to, index * from % to);
-        let weights = if let Some(kept) = &kept {
-            let start = phase as usize * filter.taps;
-            kept.get(start..start + filter.taps).unwrap_or_default()
-        } else {
-            filter.weights(phase, &mut row);
-            &row
-        };
-        result.push(filter.sum(samples, whole as usize, weights));
+        result.push(filter.output(samples, whole as usize, phase));
     }
     Ok(result)
 }
@@ -72,56 +65,73 @@ pub(crate) fn resample_ratio(samples: &[f32], from: u64, to: u64) -> Result<Vec<
 struct Filter {
     /// Output samples for each repetition of the phases.
     to: u64,
-    /// Cut-off relative to the input's Nyquist frequency.
-    cut_off: f64,
     /// Input samples before the one at or below the output's place.
     before: usize,
     taps: usize,
+    /// Into how many parts the weights divide the way from one input to the next.
+    parts: u64,
+    /// The weights of an output at the beginning of each part, and of one at the end of the last.
+    weights: Vec<f32>,
 }
 
 impl Filter {
     fn new(from: u64, to: u64) -> Self {
+        // Relative to the input's Nyquist frequency.
         let cut_off = (to as f64 / from as f64).min(1.0) * ROLL_OFF;
         let before = (ZERO_CROSSINGS / cut_off).ceil() as usize;
+        let taps = 2 * before + 1;
+        let parts = if to.saturating_mul(taps as u64) > PHASE_WEIGHTS_MAX {
+            // As fine as the kernel's table: some 130 000 weights for any pair of rates.
+            (POINTS as f64 * cut_off).ceil() as u64
+        } else {
+            to
+        };
+        let mut weights = vec![0.0; (parts as usize + 1) * taps];
+        for (part, row) in weights.chunks_exact_mut(taps).enumerate() {
+            let offset = part as f64 / parts as f64;
+            weigh(row, before, offset, cut_off);
+        }
         Self {
             to,
-            cut_off,
             before,
-            taps: 2 * before + 1,
+            taps,
+            parts,
+            weights,
         }
     }
 
-    /// The weights of every phase, if they are not too many.
-    fn all_weights(&self) -> Option<Vec<f32>> {
-        let count = (self.to as usize).checked_mul(self.taps)?;
-        if count > KEPT_WEIGHTS_MAX {
-            return None;
+    /// The output that lies `phase / to` after the input at `whole`. Between the beginning and the end of a
+    /// part it is on a straight line, as the kernel is between two points of its table.
+    fn output(&self, samples: &[f32], whole: usize, phase: u64) -> f32 {
+        let place = phase * self.parts;
+        let (part, rest) = ((place / self.to) as usize, place % self.to);
+        let begin = self.sum(samples, whole, part);
+        if rest == 0 {
+            return begin;
         }
-        let mut weights = vec![0.0; count];
-        for (phase, row) in weights.chunks_exact_mut(self.taps).enumerate() {
-            self.weights(phase as u64, row);
-        }
-        Some(weights)
+        let end = self.sum(samples, whole, part + 1);
+        begin + (end - begin) * (rest as f64 / self.to as f64) as f32
     }
 
-    /// The weights of an output that lies `phase / to` after an input.
-    fn weights(&self, phase: u64, row: &mut [f32]) {
-        let offset = phase as f64 / self.to as f64;
-        for (tap, weight) in row.iter_mut().enumerate() {
-            let distance = tap as f64 - self.before as f64 - offset;
-            *weight = (value(distance * self.cut_off) * self.cut_off) as f32;
-        }
-    }
-
-    /// The weighted sum around the input at `whole`; silence lies on both sides of the sound.
-    fn sum(&self, samples: &[f32], whole: usize, weights: &[f32]) -> f32 {
+    /// The sum around the input at `whole`, weighted for the beginning of `part`; silence lies on both sides
+    /// of the sound.
+    fn sum(&self, samples: &[f32], whole: usize, part: usize) -> f32 {
         let (skipped, start) = (
             self.before.saturating_sub(whole),
             whole.saturating_sub(self.before),
         );
+        let row = part * self.taps;
         let samples = samples.get(start..).unwrap_or_default();
-        let weights = weights.get(skipped..).unwrap_or_default();
-        dot(samples, weights)
+        let weights = self.weights.get(row + skipped..row + self.taps);
+        dot(samples, weights.unwrap_or_default())
+    }
+}
+
+/// The weights of an output that lies `offset` of the way to the next input.
+fn weigh(row: &mut [f32], before: usize, offset: f64, cut_off: f64) {
+    for (tap, weight) in row.iter_mut().enumerate() {
+        let distance = tap as f64 - before as f64 - offset;
+        *weight = (value(distance * cut_off) * cut_off) as f32;
     }
 }
 
@@ -235,7 +245,7 @@ mod tests {
             (44_100, 16_000),
             (22_050, 16_000),
             (48_000, 44_100),
-            // Coprime rates, whose weights are not kept.
+            // Coprime rates, whose phases have no weights of their own.
             (44_102, 16_000),
             (16_000, 47_998),
         ] {
@@ -243,6 +253,36 @@ mod tests {
             for part in [0.05, 0.5, 0.85] {
                 let decibels = quality(from, to, nyquist * part);
                 assert!(decibels > 100.0, "{from} to {to} at {part}: {decibels} dB");
+            }
+        }
+    }
+
+    #[test]
+    fn odd_rates_take_few_weights_which_are_right() {
+        let samples: Vec<f32> = (0..20_000_u32)
+            .map(|index| (index.wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0)
+            .collect();
+        for (from, to) in [
+            (383_999, 8_000),
+            (383_999, 1_000),
+            (15_999, 16_000),
+            (1_001, 383_999),
+        ] {
+            let filter = Filter::new(from, to);
+            assert!(filter.weights.len() < 1 << 18, "{from} to {to}");
+            let cut_off = (to as f64 / from as f64).min(1.0) * ROLL_OFF;
+            let mut row = vec![0.0; filter.taps];
+            let whole = 10_000_usize;
+            for phase in [0, 1, to / 3, to / 2, to - 1] {
+                weigh(&mut row, filter.before, phase as f64 / to as f64, cut_off);
+                let first = whole.saturating_sub(filter.before);
+                let skipped = filter.before.saturating_sub(whole);
+                let expected = dot(&samples[first..], &row[skipped..]);
+                let actual = filter.output(&samples, whole, phase);
+                assert!(
+                    (actual - expected).abs() < 2e-6,
+                    "{from} to {to} at {phase}: {actual}, not {expected}"
+                );
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Removes examples that would spoil training or its evaluation, and says which and why.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -99,16 +99,18 @@ impl Expected {
     }
 }
 
-/// Cleans the splits of a dataset; `report` begins with what the reader left out.
+/// Cleans the splits of a dataset; `report` begins with what the reader left out. Rows that differ in the
+/// columns `ignored` alone are the same to a model, which is not given them.
 ///
 /// Between splits the test split wins over validation, and validation over training: an example
 /// that the model is judged by must not be one that it learned from.
 pub(crate) fn clean(
     splits: BTreeMap<SplitName, Vec<Example>>,
     expected: Expected,
+    ignored: &BTreeSet<String>,
     report: &mut CleaningReport,
 ) -> BTreeMap<SplitName, Vec<Example>> {
-    let mut kept = Kept::new(expected.near_duplicate_similarity);
+    let mut kept = Kept::new(expected.near_duplicate_similarity, ignored);
     for (split, examples) in splits.into_iter().rev() {
         for example in examples {
             report.examined += 1;
@@ -135,7 +137,8 @@ pub(crate) fn clean(
     kept.splits
 }
 
-/// How many rows to learn from stand in another split too, the target included.
+/// How many rows to learn from stand in another split too, the target included. The columns that models
+/// are not given are gone from them.
 pub(crate) fn rows_in_two_splits(splits: &BTreeMap<SplitName, Vec<Example>>) -> usize {
     let rows = |is_wanted: fn(SplitName) -> bool| {
         splits
@@ -144,17 +147,18 @@ pub(crate) fn rows_in_two_splits(splits: &BTreeMap<SplitName, Vec<Example>>) -> 
             .flat_map(|(_, examples)| examples)
             .filter(|example| matches!(example.input, RawExample::Row(_)))
     };
+    let none = BTreeSet::new();
     let mut judged: HashMap<u64, Vec<&Example>> = HashMap::new();
     for example in rows(|name| name != SplitName::Train) {
         judged
-            .entry(example.input.fingerprint())
+            .entry(example.input.fingerprint(&none))
             .or_default()
             .push(example);
     }
     rows(|name| name == SplitName::Train)
         .filter(|example| {
             judged
-                .get(&example.input.fingerprint())
+                .get(&example.input.fingerprint(&none))
                 .is_some_and(|others| {
                     others
                         .iter()
@@ -165,7 +169,9 @@ pub(crate) fn rows_in_two_splits(splits: &BTreeMap<SplitName, Vec<Example>>) -> 
 }
 
 /// The examples that stay, found by their inputs.
-struct Kept {
+struct Kept<'a> {
+    /// The columns that rows are not compared by.
+    ignored: &'a BTreeSet<String>,
     splits: BTreeMap<SplitName, Vec<Example>>,
     /// Split and position of the examples of a fingerprint.
     places: HashMap<u64, Vec<(SplitName, usize)>>,
@@ -175,10 +181,11 @@ struct Kept {
     near_places: Vec<(SplitName, usize)>,
 }
 
-impl Kept {
-    fn new(near_duplicate_similarity: f64) -> Self {
+impl<'a> Kept<'a> {
+    fn new(near_duplicate_similarity: f64, ignored: &'a BTreeSet<String>) -> Self {
         let is_wanted = near_duplicate_similarity < 1.0;
         Self {
+            ignored,
             splits: BTreeMap::new(),
             places: HashMap::new(),
             near: is_wanted.then(|| NearDuplicates::new(near_duplicate_similarity)),
@@ -226,17 +233,18 @@ impl Kept {
             self.near_places.push((split, examples.len()));
         }
         self.places
-            .entry(example.input.fingerprint())
+            .entry(example.input.fingerprint(self.ignored))
             .or_default()
             .push((split, examples.len()));
         examples.push(example);
     }
 
     fn repeated(&self, split: SplitName, example: &Example) -> Option<(RemovalReason, String)> {
-        let places = self.places.get(&example.input.fingerprint())?;
+        let places = self.places.get(&example.input.fingerprint(self.ignored))?;
         let (other_split, other) = places.iter().find_map(|(split, position)| {
             let other = self.splits.get(split)?.get(*position)?;
-            (other.input == example.input).then_some((*split, other))
+            let is_same = other.input.is_same(&example.input, self.ignored);
+            is_same.then_some((*split, other))
         })?;
         let reason = if other_split == split {
             RemovalReason::DuplicateInSplit
@@ -370,7 +378,7 @@ mod tests {
             near_duplicate_similarity: 0.9,
             recordings: false,
         };
-        let cleaned = clean(splits, expected, &mut report);
+        let cleaned = clean(splits, expected, &BTreeSet::new(), &mut report);
         let ids = |split| {
             cleaned[&split]
                 .iter()
@@ -426,7 +434,7 @@ mod tests {
             repetitions: None,
         };
         let mut report = CleaningReport::default();
-        let cleaned = clean(splits(), expected, &mut report);
+        let cleaned = clean(splits(), expected, &BTreeSet::new(), &mut report);
         assert_eq!(cleaned[&SplitName::Train].len(), 1);
         assert_eq!(
             report.counts(),
@@ -447,7 +455,12 @@ mod tests {
             near_duplicate_similarity: 1.0,
             ..expected
         };
-        let cleaned = clean(splits(), strict, &mut CleaningReport::default());
+        let cleaned = clean(
+            splits(),
+            strict,
+            &BTreeSet::new(),
+            &mut CleaningReport::default(),
+        );
         assert_eq!(cleaned[&SplitName::Train].len(), 3);
     }
 }

@@ -1,5 +1,6 @@
 //! One item of a dataset, and the forms in which an input can come.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use mofang_types::{DigestHasher, Tensor};
@@ -157,8 +158,19 @@ impl RawExample {
         }
     }
 
-    /// A number that equal inputs share and others hardly ever; to find repetitions, not to name anything.
-    pub(crate) fn fingerprint(&self) -> u64 {
+    /// Whether it is the same input as `other`, whatever a row has in the columns `ignored`.
+    pub(crate) fn is_same(&self, other: &Self, ignored: &BTreeSet<String>) -> bool {
+        match (self, other) {
+            (Self::Row(row), Self::Row(other)) => {
+                row.pairs_without(ignored).eq(other.pairs_without(ignored))
+            }
+            _ => self == other,
+        }
+    }
+
+    /// A number that inputs which are the same share and others hardly ever; to find repetitions, not to name
+    /// anything.
+    pub(crate) fn fingerprint(&self, ignored: &BTreeSet<String>) -> u64 {
         let mut hasher = DefaultHasher::new();
         match self {
             Self::Encoded(bytes) => bytes.hash(&mut hasher),
@@ -170,7 +182,7 @@ impl RawExample {
             }
             Self::Text(text) => text.hash(&mut hasher),
             Self::Row(row) => {
-                for cell in row.cells() {
+                for (_, cell) in row.pairs_without(ignored) {
                     match cell {
                         Cell::Missing => 0_u8.hash(&mut hasher),
                         Cell::Number(number) => number.to_bits().hash(&mut hasher),

@@ -1,5 +1,6 @@
 //! A row of a table.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mofang_types::DigestHasher;
@@ -94,12 +95,17 @@ impl Row {
         self.cells.get(position)
     }
 
+    /// The columns that are not in `names`, with their cells.
+    pub(crate) fn pairs_without<'a>(
+        &'a self,
+        names: &'a BTreeSet<String>,
+    ) -> impl Iterator<Item = (&'a String, &'a Cell)> {
+        let pairs = self.columns.iter().zip(&self.cells);
+        pairs.filter(move |(name, _)| !names.contains(*name))
+    }
+
     /// Leaves columns out. Rows that are left with the same names share them through `shared`.
-    pub(crate) fn remove_columns(
-        &mut self,
-        names: &std::collections::BTreeSet<String>,
-        shared: &mut Arc<[String]>,
-    ) {
+    pub(crate) fn remove_columns(&mut self, names: &BTreeSet<String>, shared: &mut Arc<[String]>) {
         let kept = self
             .columns
             .iter()

@@ -219,12 +219,11 @@ impl Source<'_> {
                     ReaderSpec::AudioFolder { .. } | ReaderSpec::AudioTar { .. }
                 ),
             };
-            splits = clean(splits, expected, &mut cleaning);
+            splits = clean(splits, expected, &ignored, &mut cleaning);
         } else {
             self.refuse_unlabelled(&splits, &cleaning)?;
         }
         settings.complete(&mut splits)?;
-        cleaning.rows_in_two_splits = rows_in_two_splits(&splits);
         if !ignored.is_empty() {
             let mut shared: Arc<[String]> = Arc::new([]);
             for example in splits.values_mut().flatten() {
@@ -233,6 +232,7 @@ impl Source<'_> {
                 }
             }
         }
+        cleaning.rows_in_two_splits = rows_in_two_splits(&splits);
         let splits: BTreeMap<SplitName, Arc<Split>> = splits
             .into_iter()
             .map(|(name, examples)| (name, Arc::new(Split::new(examples))))

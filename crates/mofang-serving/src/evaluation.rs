@@ -3,7 +3,7 @@
 use mofang_data::{DataError, Dataset, SplitReference, SplitSettings};
 use mofang_runtime::Predictor;
 use mofang_train::{
-    EvaluateError, EvaluateSettings, Evaluation, InferFailure, Recipe, evaluate as judge,
+    DataSection, EvaluateError, EvaluateSettings, Evaluation, InferFailure, evaluate as judge,
 };
 use mofang_types::{Coded, ErrorCode, PackageManifest, Tensor};
 
@@ -93,8 +93,8 @@ pub fn evaluate(
 fn split_settings(manifest: &PackageManifest, dataset: &str) -> SplitSettings {
     let recipe = manifest.provenance.recipe.as_deref();
     recipe
-        .and_then(|text| Recipe::parse(text).ok())
-        .filter(|recipe| recipe.data.dataset == dataset)
-        .map(|recipe| recipe.data.split)
+        .and_then(DataSection::of_text)
+        .filter(|data| data.dataset == dataset)
+        .map(|data| data.split)
         .unwrap_or_default()
 }

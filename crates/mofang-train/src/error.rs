@@ -86,7 +86,7 @@ pub enum TrainError {
         then: ArtifactDigest,
     },
     /// A fresh run in a folder that has a run.
-    #[error("{0} has checkpoints of a run; resume it or take another folder")]
+    #[error("{0} has a run already; resume it or take another folder")]
     NotEmpty(PathBuf),
     /// The recipe steers by a validation split that the dataset lacks.
     #[error(

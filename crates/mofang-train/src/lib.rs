@@ -1,8 +1,8 @@
 //! Recipes, the trainer, checkpoints, evaluation and reports.
 //!
 //! [`train`] runs a [`Recipe`] over a dataset and gives weights, their [`Evaluation`] on the test
-//! split and a [`Report`]. A run that is killed at any instant goes on from its newest checkpoint to
-//! the same bits (TRUST REL-1). This crate knows no registry, user or protocol: whether a run is
+//! split and a [`Report`]. A run that is killed at any instant goes on from its newest checkpoint, or, of
+//! trees, begins again, to the same bits (TRUST REL-1). This crate knows no registry, user or protocol: whether a run is
 //! published is decided above it, by [`GateResult`].
 //!
 //! # To add a metric
@@ -42,7 +42,7 @@ pub use evaluation::{
 pub use files::FileError;
 pub use gate::{Demand, GateCheck, GateResult};
 pub use metrics_log::StepRecord;
-pub use recipe::{RECIPE_FORMAT_VERSION, Recipe, RecipeError};
+pub use recipe::{DataSection, RECIPE_FORMAT_VERSION, Recipe, RecipeError};
 pub use report::Report;
 pub use run_state::EpochRecord;
 pub use stop_reason::StopReason;

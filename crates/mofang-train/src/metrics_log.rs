@@ -1,6 +1,6 @@
 //! `metrics.jsonl`: a line of JSON for each step and each epoch.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +49,11 @@ pub(crate) struct MetricsLog {
 }
 
 impl MetricsLog {
+    /// Whether a run in `folder` has written a line.
+    pub(crate) fn has_lines(folder: &Path) -> bool {
+        fs::metadata(folder.join(METRICS_FILE)).is_ok_and(|file| file.len() > 0)
+    }
+
     /// Opens the log of a run in `folder` and cuts it back to its first `bytes` bytes, so that the
     /// lines after the checkpoint that the run goes on from do not stand there twice.
     pub(crate) fn open(folder: &Path, bytes: u64) -> Result<Self, FileError> {

@@ -34,6 +34,3 @@ pub use settings::{OptionSpec, Settings};
 
 /// The name of the architecture in recipes and manifests.
 pub const ARCHITECTURE: &str = "gradient_boosting";
-
-/// The path of an ensemble within a package.
-pub const ENSEMBLE_FILE: &str = "model.json";

@@ -25,8 +25,8 @@ pub use error::{Coded, ErrorCode};
 pub use generation::{FinishReason, GeneratedText, GenerationOptions, InvalidSampling, Sampling};
 pub use id::IdGenerator;
 pub use manifest::{
-    ArchitectureSpec, MANIFEST_FORMAT_VERSION, ONNX_FILE, Package, PackageFile, PackageManifest,
-    Provenance, WEIGHTS_FILE,
+    ArchitectureSpec, ENSEMBLE_FILE, MANIFEST_FORMAT_VERSION, ONNX_FILE, Package, PackageFile,
+    PackageManifest, Provenance, WEIGHTS_FILE,
 };
 pub use model_input::ModelInput;
 pub use name::{AliasName, InvalidName, ModelName, ModelReference, Selector};

@@ -16,6 +16,9 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 /// The path of an ONNX model within a package.
 pub const ONNX_FILE: &str = "model.onnx";
 
+/// The path of an ensemble of trees within a package.
+pub const ENSEMBLE_FILE: &str = "model.json";
+
 /// Which architecture the weights belong to, and how it is configured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

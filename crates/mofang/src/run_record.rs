@@ -23,7 +23,7 @@ const FILE: &str = "run.json";
 pub(crate) enum RunState {
     /// A process is at it, or was when it was killed.
     Running,
-    /// It was asked to stop, and has a checkpoint.
+    /// It was asked to stop, and can be resumed.
     Interrupted,
     /// It came to its end.
     Completed,

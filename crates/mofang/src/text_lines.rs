@@ -86,7 +86,7 @@ fn table(
     reader.records().map(text).collect()
 }
 
-fn shortened(line: &str) -> String {
+pub(crate) fn shortened(line: &str) -> String {
     line.chars().take(40).collect()
 }
 

@@ -99,7 +99,8 @@ pub(crate) fn load_dataset(local: &Local, recipe: &Recipe) -> anyhow::Result<Dat
         .with_context(|| format!("failed to load the dataset {}", recipe.data.dataset))
 }
 
-/// Trains by the plan and publishes. A signal ends the run at a checkpoint, from which it can go on.
+/// Trains by the plan and publishes. A signal ends the run at a checkpoint, from which it can go on; trees,
+/// which have none, begin again.
 pub(crate) fn execute(context: &Context, local: &Local, plan: Plan) -> anyhow::Result<Finished> {
     let layout = local.layout();
     let model = match &plan.model {
@@ -124,6 +125,10 @@ pub(crate) fn execute(context: &Context, local: &Local, plan: Plan) -> anyhow::R
         "run {} trains {model} on {}",
         record.id, dataset.name
     ));
+    if resume == Resume::Latest && plan.recipe.grows_trees() {
+        let remark = "trees have no checkpoints; they are grown from the first again";
+        context.output.note(remark);
+    }
     let mut observer = Training::new(&context.output);
     let outcome = mofang_train::train(TrainRequest {
         recipe: plan.recipe,
@@ -153,10 +158,18 @@ pub(crate) fn execute(context: &Context, local: &Local, plan: Plan) -> anyhow::R
     match &outcome.status {
         RunStatus::Interrupted { step } => {
             record.status = RunState::Interrupted;
-            record.reason = Some(format!("stopped at step {step}, with a checkpoint"));
+            let (left, way) = if outcome.recipe.grows_trees() {
+                (
+                    "trees have no checkpoints",
+                    "grows them from the first again",
+                )
+            } else {
+                ("a checkpoint is written", "goes on from it")
+            };
+            record.reason = Some(format!("stopped at step {step}; {left}"));
             record.write(layout)?;
             return Err(anyhow::anyhow!(
-                "stopped at step {step}; a checkpoint is written, and `mofang train --resume={}` goes on from it",
+                "stopped at step {step}; {left}, and `mofang train --resume={}` {way}",
                 record.id
             ));
         }

@@ -86,6 +86,7 @@ impl TableSpec {
             bytes,
             &self.columns,
             delimiter,
+            usize::MAX,
         )
     }
 

@@ -57,13 +57,17 @@ pub(crate) struct RawTable {
 
 /// Reads the rows of a request: each row, or why it is none. In CSV the first line names the columns.
 ///
+/// Of more than `rows_max` rows those and one more are read, by which it shows that there are too many;
+/// the others take no memory.
+///
 /// # Errors
 /// When there is no row, or the names of the columns cannot be used.
 pub fn read_rows(
     format: RowFormat,
     bytes: &[u8],
+    rows_max: usize,
 ) -> Result<Vec<Result<Row, DataError>>, DataError> {
-    let table = read_table("the table", format, bytes, &[], None)?;
+    let table = read_table("the table", format, bytes, &[], None, rows_max)?;
     let rows = table.rows.into_iter().map(|(line, cells)| match cells {
         Ok(cells) => Row::new(Arc::clone(&table.columns), cells),
         Err(reason) => Err(DataError::malformed(format!("line {line}"), reason)),
@@ -72,19 +76,20 @@ pub fn read_rows(
 }
 
 /// Reads a table. `names` are those of its columns where it has no line of names; `delimiter` stands
-/// between cells.
+/// between cells. Reading ends with the row after `rows_max`.
 pub(crate) fn read_table(
     file: &str,
     format: RowFormat,
     bytes: &[u8],
     names: &[String],
     delimiter: Option<u8>,
+    rows_max: usize,
 ) -> Result<RawTable, DataError> {
     // Written by programs that mean UTF-8.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let table = match format {
-        RowFormat::Csv => read_csv(file, bytes, names, delimiter)?,
-        RowFormat::JsonLines => read_json_lines(file, bytes)?,
+        RowFormat::Csv => read_csv(file, bytes, names, delimiter, rows_max)?,
+        RowFormat::JsonLines => read_json_lines(file, bytes, rows_max)?,
     };
     check_names(file, &table.columns)?;
     if table.rows.is_empty() {
@@ -93,11 +98,16 @@ pub(crate) fn read_table(
     Ok(table)
 }
 
-fn check_names(file: &str, columns: &[String]) -> Result<(), DataError> {
-    if columns.is_empty() || columns.len() > COLUMNS_MAX {
-        let reason = format!("{} columns, expected 1 to {COLUMNS_MAX}", columns.len());
+fn check_count(file: &str, columns: usize) -> Result<(), DataError> {
+    if columns == 0 || columns > COLUMNS_MAX {
+        let reason = format!("{columns} columns, expected 1 to {COLUMNS_MAX}");
         return Err(DataError::malformed(file, reason));
     }
+    Ok(())
+}
+
+fn check_names(file: &str, columns: &[String]) -> Result<(), DataError> {
+    check_count(file, columns.len())?;
     let mut seen = BTreeSet::new();
     for (index, name) in columns.iter().enumerate() {
         let reason = if name.is_empty() {
@@ -117,6 +127,7 @@ fn read_csv(
     bytes: &[u8],
     names: &[String],
     delimiter: Option<u8>,
+    rows_max: usize,
 ) -> Result<RawTable, DataError> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
@@ -127,6 +138,8 @@ fn read_csv(
         let header = reader
             .headers()
             .map_err(|error| DataError::malformed(file, error))?;
+        // Before each of them takes memory of its own.
+        check_count(file, header.len())?;
         header.iter().map(|name| name.trim().to_owned()).collect()
     } else {
         names.into()
@@ -143,6 +156,9 @@ fn read_csv(
             continue;
         }
         rows.push((line, cells_of(&record, &columns)));
+        if rows.len() > rows_max {
+            break;
+        }
     }
     Ok(RawTable { columns, rows })
 }
@@ -194,7 +210,7 @@ fn likely_delimiter(bytes: &[u8]) -> u8 {
 }
 
 /// A column that a row lacks has no value in it.
-fn read_json_lines(file: &str, bytes: &[u8]) -> Result<RawTable, DataError> {
+fn read_json_lines(file: &str, bytes: &[u8], rows_max: usize) -> Result<RawTable, DataError> {
     let mut objects = Vec::new();
     let mut names = BTreeSet::new();
     let mut present = 0_usize;
@@ -216,6 +232,9 @@ fn read_json_lines(file: &str, bytes: &[u8]) -> Result<RawTable, DataError> {
             ));
         }
         objects.push((line, object));
+        if objects.len() > rows_max {
+            break;
+        }
     }
     let cells_max = SPARSE_CELLS_MAX.max(present.saturating_mul(SPARSE_CELLS_EACH));
     if objects.len().saturating_mul(names.len()) > cells_max {
@@ -252,7 +271,7 @@ mod tests {
     use super::*;
 
     fn csv(bytes: &[u8]) -> Result<Vec<Result<Row, DataError>>, DataError> {
-        read_rows(RowFormat::Csv, bytes)
+        read_rows(RowFormat::Csv, bytes, usize::MAX)
     }
 
     #[test]
@@ -305,7 +324,7 @@ mod tests {
     #[test]
     fn json_lines_become_rows() {
         let text = "{\"a\": 1, \"b\": \"x\"}\n\n{\"b\": null, \"c\": true}\n[1]\n";
-        let rows = read_rows(RowFormat::JsonLines, text.as_bytes()).unwrap();
+        let rows = read_rows(RowFormat::JsonLines, text.as_bytes(), usize::MAX).unwrap();
         let row = rows[1].as_ref().unwrap();
         assert_eq!(row.get("a"), Some(&Cell::Missing));
         assert_eq!(row.get("c"), Some(&Cell::Text("true".to_owned())));
@@ -317,10 +336,23 @@ mod tests {
     }
 
     #[test]
+    fn reading_ends_with_the_row_after_the_most_that_are_wanted() {
+        for (format, text) in [
+            (RowFormat::Csv, format!("a\n{}", "1\n".repeat(1_000))),
+            (RowFormat::JsonLines, "{\"a\": 1}\n".repeat(1_000)),
+        ] {
+            for (rows_max, count) in [(2, 3), (999, 1_000), (1_000, 1_000), (usize::MAX, 1_000)] {
+                let rows = read_rows(format, text.as_bytes(), rows_max).unwrap();
+                assert_eq!(rows.len(), count, "{format:?} of {rows_max}");
+            }
+        }
+    }
+
+    #[test]
     fn lines_that_lack_most_columns_are_not_filled_up_without_end() {
         let first: Vec<String> = (0..COLUMNS_MAX).map(|at| format!("\"{at}\":1")).collect();
         let text = format!("{{{}}}\n{}", first.join(","), "{}\n".repeat(40_000));
-        let error = read_rows(RowFormat::JsonLines, text.as_bytes()).unwrap_err();
+        let error = read_rows(RowFormat::JsonLines, text.as_bytes(), usize::MAX).unwrap_err();
         assert!(error.to_string().contains("lack most"), "{error}");
     }
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use mofang_data::{
-    Catalogue, DataError, Dataset, DatasetStore, Pixels, RemovalReason, SplitName, SplitSettings,
+    Catalogue, DataError, Dataset, DatasetStore, Pixels, RemovalReason, Repetitions, SplitName,
+    SplitSettings,
 };
 
 fn load(folder: &Path, entry: &str, settings: &SplitSettings) -> Result<Dataset, DataError> {
@@ -97,6 +98,38 @@ fn a_folder_with_bad_images_is_cleaned_and_split() {
             ("train/dog/3.png", RemovalReason::DuplicateAcrossSplits),
         ]
     );
+}
+
+#[test]
+fn rows_that_differ_in_an_ignored_column_alone_are_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("own.csv", "id,a,y\n1,5,p\n2,6,q\n3,6,q\n");
+    write("judged.csv", "id,a,y\n4,5,p\n");
+    let entry = "name = \"own\"\n[reader]\ntype = \"table\"\nfile = \"own.csv\"\n\
+        test_file = \"judged.csv\"\ntarget = \"y\"\nkinds = { id = \"ignored\" }\n";
+    let dataset = load(folder.path(), entry, &unsplit()).unwrap();
+    assert_eq!(dataset.split(SplitName::Train).unwrap().len(), 3);
+    assert_eq!(dataset.cleaning.rows_in_two_splits, 1);
+    let settings = SplitSettings {
+        repetitions: Some(Repetitions::Remove),
+        ..unsplit()
+    };
+    let dataset = load(folder.path(), entry, &settings).unwrap();
+    let removed: Vec<(&str, RemovalReason)> = dataset
+        .cleaning
+        .removed
+        .iter()
+        .map(|removed| (removed.id.as_str(), removed.reason))
+        .collect();
+    assert_eq!(
+        removed,
+        [
+            ("own.csv:2", RemovalReason::DuplicateAcrossSplits),
+            ("own.csv:4", RemovalReason::DuplicateInSplit),
+        ]
+    );
+    assert_eq!(dataset.cleaning.rows_in_two_splits, 0);
 }
 
 #[test]

@@ -108,3 +108,24 @@ async fn more_inputs_than_the_limit_are_refused() {
         .expect(400);
     assert!(response.text().contains("at most 2"), "{}", response.text());
 }
+
+#[tokio::test]
+async fn rows_beyond_the_limit_of_inputs_are_not_read() {
+    let mut builder = TestAppBuilder::default();
+    builder.http.inputs_max = 2;
+    let app = builder.build().await.unwrap();
+    let key = &app.user(Role::Caller).key;
+    // Of five rows the third is the last that is looked at.
+    let csv = || "a\n1\n2\n3\n4\n5\n".to_owned();
+    let lines = "{\"a\": 1}\n".repeat(5);
+    let scoring = "/invocations?model=digits@production";
+    for (path, media_type, body, said) in [
+        (PATH, "text/csv", csv(), "3 inputs, at most 2"),
+        (PATH, "application/jsonl", lines, "3 inputs, at most 2"),
+        (scoring, "text/csv", csv(), "3 examples, 1 to 2"),
+    ] {
+        let request = app.post(path).bearer(key).body(media_type, body);
+        let response = request.send().await.expect(400);
+        assert!(response.text().contains(said), "{}", response.text());
+    }
+}

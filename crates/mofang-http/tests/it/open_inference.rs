@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 use mofang_accounts::{Role, Scope};
-use mofang_testing::{TestApp, TestResponse};
+use mofang_testing::{TestApp, TestResponse, tiny_draft};
+use mofang_types::ENSEMBLE_FILE;
 use serde_json::{Value, json};
 
 /// The tensor of an example; `shift` makes different ones.
@@ -274,6 +275,20 @@ async fn metadata_and_configuration_describe_the_signature() {
     assert_eq!(get("/v2/models/digits/versions/1/config").await, config);
     // Looking at a model does not load it.
     assert_eq!(app.serving.snapshot().loaded_versions, 0);
+}
+
+#[tokio::test]
+async fn the_platform_of_trees_is_told() {
+    let app = TestApp::new().await;
+    let mut draft = tiny_draft(1).unwrap();
+    // Only the file's name is looked at.
+    draft.files = [(ENSEMBLE_FILE.to_owned(), b"{}".to_vec())].into();
+    app.publish_package("trees", draft).await.unwrap();
+    let key = app.key(&[Scope::Infer], None).await.unwrap();
+    for path in ["/v2/models/trees", "/v2/models/trees/config"] {
+        let answer = app.get(path).bearer(&key).send().await.expect(200).json();
+        assert_eq!(answer["platform"], "mofang_trees", "{path}");
+    }
 }
 
 #[tokio::test]

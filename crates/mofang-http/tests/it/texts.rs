@@ -135,4 +135,35 @@ async fn strings_are_texts_for_the_scoring_protocol() {
         .await
         .expect(400);
     assert!(refused.text().contains("row 1: "), "{}", refused.text());
+    // What is wrong is told, not that texts are no numbers.
+    for (body, said) in [
+        (
+            json!({"inputs": ["fox", 3]}),
+            "integer `3`, expected a string",
+        ),
+        (
+            json!({"inputs": {"input_ids": ["fox", null]}}),
+            "null, expected a string",
+        ),
+        (json!({"inputs": "fox"}), "expected a list of texts"),
+        (
+            json!({"inputs": {"texts": ["fox"]}}),
+            "the input \"input_ids\" is missing",
+        ),
+        (
+            json!({"inputs": ["fox"], "parms": {}}),
+            "did you mean `params`?",
+        ),
+        (
+            json!({"inputs": [["6"]], "params": {}}),
+            "expected a string",
+        ),
+    ] {
+        let refused = asked(&app, path, &body).await.expect(400).json();
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.contains(said), "{said} is not in {message}");
+    }
+    // Ids are numbers, and stay so.
+    let ids = asked(&app, path, &json!({"inputs": [[6, 7]]})).await;
+    ids.expect(200);
 }

@@ -1,8 +1,8 @@
 //! Gradient-boosted trees, on the processor.
 
 use mofang_data::DataError;
-use mofang_trees::{ARCHITECTURE, ENSEMBLE_FILE, Ensemble};
-use mofang_types::{ModelInput, ModelSignature, Package, PackageManifest, Tensor};
+use mofang_trees::{ARCHITECTURE, Ensemble};
+use mofang_types::{ENSEMBLE_FILE, ModelInput, ModelSignature, Package, PackageManifest, Tensor};
 
 use crate::{LoadedModel, Runtime, RuntimeError, RuntimeSettings};
 

@@ -6,8 +6,8 @@ use mofang_nn::{Network, NetworkSpec, NnError, cpu_device};
 use mofang_onnx::testing::TinyClassifier;
 use mofang_trees::{Booster, Rows, Settings, Targets};
 use mofang_types::{
-    ArchitectureSpec, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature, ONNX_FILE, Package,
-    PackageManifest, Provenance, Task, WEIGHTS_FILE,
+    ArchitectureSpec, ENSEMBLE_FILE, MANIFEST_FORMAT_VERSION, ModelInput, ModelSignature,
+    ONNX_FILE, Package, PackageManifest, Provenance, Task, WEIGHTS_FILE,
 };
 use serde_json::json;
 
@@ -88,7 +88,7 @@ pub(crate) fn trees_package() -> Package {
     manifest.signature = ModelSignature::of(&input, manifest.task, ensemble.outputs());
     manifest.input = Some(input);
     let bytes = ensemble.to_bytes();
-    let files = BTreeMap::from([(mofang_trees::ENSEMBLE_FILE.to_owned(), bytes)]);
+    let files = BTreeMap::from([(ENSEMBLE_FILE.to_owned(), bytes)]);
     Package { manifest, files }
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod evaluate;
 mod locate;
 mod train;
+mod trees;
 
 use std::sync::Arc;
 
@@ -175,8 +176,8 @@ impl Recipe {
         }
     }
 
-    /// Whether the model is an ensemble of trees, which no gradient loop trains.
-    pub(crate) fn grows_trees(&self) -> bool {
+    /// Whether the model is an ensemble of trees, which no gradient loop trains and which have no checkpoints.
+    pub fn grows_trees(&self) -> bool {
         self.architecture.name == mofang_trees::ARCHITECTURE
     }
 
@@ -187,30 +188,6 @@ impl Recipe {
             most_confused: self.evaluate.most_confused,
             loader_threads: self.train.loader_threads,
         }
-    }
-
-    fn check_trees(&self) -> Result<(), RecipeError> {
-        mofang_trees::Settings::from_config(&self.architecture.config)?;
-        let domain = self.pipeline.domain()?;
-        if domain != Domain::Table {
-            return Err(RecipeError::invalid(
-                "architecture",
-                format!("gradient_boosting takes rows of a table, and the pipeline takes {domain}"),
-            ));
-        }
-        if self.architecture.initial_weights.is_some() {
-            return Err(RecipeError::invalid(
-                "architecture",
-                "gradient_boosting begins with no weights; leave initial_weights out",
-            ));
-        }
-        if self.train.label_smoothing != 0.0 {
-            return Err(RecipeError::invalid(
-                "train",
-                "gradient_boosting knows no label_smoothing; leave it out",
-            ));
-        }
-        Ok(())
     }
 
     fn check(&self) -> Result<(), RecipeError> {
@@ -248,7 +225,7 @@ impl Recipe {
             }
         }
         if self.grows_trees() {
-            self.check_trees()?;
+            trees::check(self)?;
         } else {
             architectures::find(&self.architecture.name)?;
         }

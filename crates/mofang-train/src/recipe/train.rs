@@ -10,13 +10,13 @@ use crate::lr_schedule::LrScheduleSpec;
 use crate::metrics;
 use crate::optimizer::{AdamWSpec, OptimizerSpec};
 
-/// How the model learns.
+/// How the model learns. What is for networks alone has no place in a recipe of trees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainSection {
     /// The seed of initial weights, order, augmentations and dropout.
     pub seed: u64,
-    /// Examples in a step; trees look at all at once.
+    /// Examples in a step of a network.
     #[serde(default = "default_batch_size")]
     pub batch_size: usize,
     /// Whether a last batch of an epoch that is not full is left out.
@@ -25,7 +25,7 @@ pub struct TrainSection {
     /// Whether examples of about the same length make a batch, so that little of it is filled up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub group_by_length: bool,
-    /// How parameters follow their gradients; trees have none.
+    /// How the parameters of a network follow their gradients.
     #[serde(default = "default_optimizer")]
     pub optimizer: OptimizerSpec,
     /// Parameters that stay as they are, by the beginnings of their names: `encoder.layer.0`.

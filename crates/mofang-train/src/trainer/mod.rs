@@ -31,7 +31,8 @@ use session::{End, Session};
 /// The folder of checkpoints within a run's folder.
 const CHECKPOINTS_FOLDER: &str = "checkpoints";
 
-/// Runs a recipe to its end, or to the next checkpoint once `stop` is set.
+/// Runs a recipe to its end, or to the next checkpoint once `stop` is set; trees, which have none, to the
+/// next step.
 ///
 /// # Errors
 /// When the recipe does not fit the dataset, the run diverges (the error names the step and the

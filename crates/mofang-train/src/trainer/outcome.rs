@@ -29,9 +29,9 @@ pub enum RunStatus {
         /// The rule.
         reason: StopReason,
     },
-    /// It was asked to stop, and can go on from its checkpoint.
+    /// It was asked to stop. A network can go on from its checkpoint; trees, which have none, begin again.
     Interrupted {
-        /// The checkpoint's step.
+        /// The last step that was done, which is that of a network's checkpoint.
         step: u64,
     },
 }

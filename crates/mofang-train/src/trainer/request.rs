@@ -14,9 +14,9 @@ use crate::Recipe;
 /// Whether a run begins or goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {
-    /// It begins; a folder that has checkpoints is refused.
+    /// It begins; a folder that has checkpoints, or the metrics of trees, is refused.
     Fresh,
-    /// It goes on from its newest checkpoint that is whole; without one it begins.
+    /// It goes on from its newest checkpoint that is whole; without one, as trees always are, it begins again.
     Latest,
 }
 
@@ -45,7 +45,7 @@ pub struct TrainRequest<'a> {
     pub pipeline_files: PipelineFiles,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Set by whoever wants the run to end at a checkpoint.
+    /// Set by whoever wants the run to end, at a checkpoint where it has any.
     pub stop: Arc<AtomicBool>,
     /// Is told how it goes.
     pub observer: &'a mut dyn TrainObserver,

@@ -11,15 +11,14 @@ use std::time::Duration;
 
 use mofang_data::{CompiledPipeline, Dataset, FittedPipeline, Split, SplitName, Target};
 use mofang_nn::NetworkSpec;
-use mofang_trees::{
-    Booster, ENSEMBLE_FILE, Ensemble, Iteration, Rows, RunningScores, Settings, Targets,
-};
-use mofang_types::{ArtifactDigest, ModelInput, Tensor};
+use mofang_trees::{Booster, Ensemble, Iteration, Rows, RunningScores, Settings, Targets};
+use mofang_types::{ArtifactDigest, ENSEMBLE_FILE, ModelInput, Tensor};
 
 use super::session::{check_classes, class_weights, first_state, id_of, millis};
 use super::stopping;
 use super::{
-    EpochProgress, RunStatus, TrainOutcome, TrainRequest, TrainStart, gate_of, judge, network_spec,
+    EpochProgress, Resume, RunStatus, TrainOutcome, TrainRequest, TrainStart, gate_of, judge,
+    network_spec,
 };
 use crate::evaluation::{self, InferFailure};
 use crate::files::FileError;
@@ -86,6 +85,10 @@ impl<'a> Run<'a> {
         };
         fs::create_dir_all(&request.run_dir)
             .map_err(FileError::wrap("create", &request.run_dir))?;
+        // Without checkpoints the lines are what tells that a run was here.
+        if request.resume == Resume::Fresh && MetricsLog::has_lines(&request.run_dir) {
+            return Err(TrainError::NotEmpty(request.run_dir.clone()));
+        }
         let state = first_state(recipe, dataset, &fitted);
         let log = MetricsLog::open(&request.run_dir, 0)?;
         let epochs = [recipe.train.stop.epochs, recipe.train.stop.steps];

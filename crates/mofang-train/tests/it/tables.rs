@@ -12,7 +12,7 @@ use mofang_train::{
     EpochProgress, NoObserver, Recipe, Resume, RunStatus, StepRecord, TrainError, TrainObserver,
     TrainOutcome,
 };
-use mofang_types::{ArtifactDigest, ModelInput};
+use mofang_types::{ArtifactDigest, ENSEMBLE_FILE, ModelInput, WEIGHTS_FILE};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -180,6 +180,21 @@ fn rel_1_runs_on_rows_that_are_interrupted_end_with_the_same_bits() {
 }
 
 #[test]
+fn a_folder_with_a_run_of_trees_is_no_place_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let end = "[train.stop]\nepochs = 2";
+    let trees = || recipe("tabular-classification", TREES, end);
+    run(classes(), trees(), folder.path(), Resume::Fresh).unwrap();
+    let lines = trace(folder.path());
+    let error = run(classes(), trees(), folder.path(), Resume::Fresh).unwrap_err();
+    assert!(matches!(error, TrainError::NotEmpty(_)), "{error}");
+    assert_eq!(trace(folder.path()), lines);
+    // Resumed, it begins again and writes the same lines.
+    run(classes(), trees(), folder.path(), Resume::Latest).unwrap();
+    assert_eq!(trace(folder.path()), lines);
+}
+
+#[test]
 fn classes_are_learned_beside_a_baseline() {
     let folder = tempfile::tempdir().unwrap();
     for (name, model, epochs) in [("network", NETWORK, 30), ("trees", TREES, 40)] {
@@ -201,9 +216,9 @@ fn classes_are_learned_beside_a_baseline() {
         };
         assert_eq!(manifest.model_input(), Some(input));
         let weights = if name == "trees" {
-            "model.json"
+            ENSEMBLE_FILE
         } else {
-            "model.safetensors"
+            WEIGHTS_FILE
         };
         assert!(files.contains_key(weights), "{:?}", files.keys());
     }
@@ -261,6 +276,37 @@ fn what_cannot_be_learned_says_so() {
     );
     let error = error.unwrap_err();
     assert!(error.to_string().contains("add `impute`"), "{error}");
+}
+
+#[test]
+fn what_trees_have_no_use_for_is_refused_by_name() {
+    let recipe = recipe("tabular-classification", TREES, "[train.stop]\nepochs = 1");
+    // Defaults too: what is stated is meant.
+    for setting in [
+        "batch_size = 256",
+        "checkpoint_every_steps = 200",
+        "checkpoints_kept = 2",
+        "clip_norm = 1.0",
+        "drop_last = false",
+        "freeze = [\"encoder\"]",
+        "group_by_length = false",
+        "label_smoothing = 0.0",
+        "learning_rate_factors = { encoder = 0.1 }",
+        "optimizer = { name = \"adamw\", learning_rate = 0.01 }",
+        "schedule = { name = \"cosine\", warmup_epochs = 0.5 }",
+    ] {
+        let stated = format!("seed = 3\n{setting}");
+        let text = recipe.text().replacen("seed = 3", &stated, 1);
+        let message = Recipe::parse(&text).unwrap_err().to_string();
+        let key = setting.split(' ').next().unwrap_or_default();
+        let beginning = format!("in [train]: `{key}` has no effect on gradient_boosting: ");
+        assert!(message.starts_with(&beginning), "{message}");
+        assert!(message.ends_with("; leave it out"), "{message}");
+    }
+    let text = recipe
+        .text()
+        .replacen("seed = 3", "seed = 3\nloader_threads = 2", 1);
+    assert!(Recipe::parse(&text).is_ok());
 }
 
 #[test]

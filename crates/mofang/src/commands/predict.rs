@@ -17,7 +17,7 @@ use crate::exit::{Failure, code_of, describe};
 use crate::inputs::{Input, expand, with_rows};
 use crate::output::Format;
 use crate::shape::Shape;
-use crate::text_lines::texts_of;
+use crate::text_lines::{shortened, texts_of};
 
 /// What to ask about.
 #[derive(Debug, Args)]
@@ -175,6 +175,8 @@ struct Writer<'a> {
     names_inputs: bool,
     file: Option<(PathBuf, BufWriter<File>)>,
     has_header: bool,
+    /// How many results are written.
+    written: usize,
 }
 
 impl<'a> Writer<'a> {
@@ -198,10 +200,12 @@ impl<'a> Writer<'a> {
             names_inputs,
             file,
             has_header: false,
+            written: 0,
         })
     }
 
     fn write(&mut self, line: &ResultLine) -> anyhow::Result<()> {
+        self.written += 1;
         let bytes = match self.form {
             Form::Text => self.text(line),
             Form::JsonLines => {
@@ -245,7 +249,8 @@ impl<'a> Writer<'a> {
         text.into_bytes()
     }
 
-    /// One row per class with its probability, per number, or per element of a vector.
+    /// One row per class with its probability, per number, or per element of a vector. Warnings, for which
+    /// there is no column, go to stderr.
     fn csv(&mut self, line: &ResultLine) -> anyhow::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         if !self.has_header {
@@ -255,6 +260,13 @@ impl<'a> Writer<'a> {
             ])?;
         }
         if let Some(predicted) = &line.predicted {
+            for warning in &predicted.warnings {
+                self.context.output.complain(&format!(
+                    "warning: input {} ({}): {warning}",
+                    self.written,
+                    shortened(&line.input)
+                ));
+            }
             for (index, (name, value)) in values(&predicted.prediction).into_iter().enumerate() {
                 writer.write_record([
                     line.input.as_str(),

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use rustix::process::Signal;
+
 use crate::support::Home;
 
 /// A table whose last column says whether somebody may leave; `id` counts the rows, and of some nobody
@@ -123,6 +125,31 @@ fn a_table_is_learned_from_and_rows_are_asked_about() {
         "json",
     ]);
     assert!(evaluated.expect(0).stdout.contains("roc_auc"));
+}
+
+#[test]
+fn a_run_of_trees_that_is_stopped_says_that_it_begins_again() {
+    let home = home();
+    let endless = RECIPE.replace("epochs = 30", "epochs = 1000000");
+    fs::write(home.path("recipe.toml"), endless).unwrap();
+    let running = home.start(&["train", "recipe.toml"], "epoch 1 ");
+    running.signal(Signal::INT);
+    let (status, said) = running.wait();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("trees have no checkpoints"), "{said}");
+    assert!(!said.contains("a checkpoint is written"), "{said}");
+    let listed = home.run(&["runs", "list", "--format", "json"]);
+    let run = listed.expect(0).json()[0].take();
+    assert_eq!(run["status"], "interrupted");
+    let reason = run["reason"].as_str().unwrap();
+    assert!(reason.ends_with("; trees have no checkpoints"), "{reason}");
+    // It begins with the first tree, and says so.
+    let running = home.start(&["train", "recipe.toml", "--resume"], "epoch 1 ");
+    assert!(
+        running.said.contains("grown from the first again"),
+        "{}",
+        running.said
+    );
 }
 
 #[test]

@@ -116,6 +116,15 @@ fn texts_are_learned_and_asked_about() {
         .expect(0)
         .json();
     assert!(told["warnings"][0].as_str().unwrap().contains("21 tokens"));
+    let table = asked(&["--text", "buy it", "--text", &long, "--format", "csv"]).expect(0);
+    assert_eq!(table.stdout.lines().count(), 3, "{}", table.stdout);
+    assert!(
+        table.stderr.contains("warning: input 2 (buy it it")
+            && table.stderr.contains("): the text has 21 tokens"),
+        "{}",
+        table.stderr
+    );
+    assert!(!table.stderr.contains("input 1"), "{}", table.stderr);
     asked(&["--text", " "]).expect(2).complains("it is empty");
     fs::write(home.path("latin.txt"), b"caf\xe9").unwrap();
     asked(&["latin.txt"])

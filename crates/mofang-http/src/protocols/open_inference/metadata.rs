@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use mofang_registry::ModelCard;
 use mofang_types::{
-    Dimension, ErrorCode, ModelName, ModelReference, ONNX_FILE, PackageManifest, TensorSpec,
+    Dimension, ENSEMBLE_FILE, ErrorCode, ModelName, ModelReference, ONNX_FILE, PackageManifest,
+    TensorSpec,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -21,6 +22,8 @@ use crate::{ApiError, AppState};
 pub(super) fn platform(manifest: &PackageManifest) -> &'static str {
     if manifest.file(ONNX_FILE).is_some() {
         "mofang_onnx"
+    } else if manifest.file(ENSEMBLE_FILE).is_some() {
+        "mofang_trees"
     } else {
         "mofang_safetensors"
     }

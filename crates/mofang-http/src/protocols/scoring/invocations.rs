@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::cell::Taken;
-use super::request::{Asked, Scoring, TextScoring};
+use super::request::{Asked, Scoring};
+use super::texts::TextScoring;
 use crate::auth::Caller;
 use crate::call::ModelCall;
 use crate::extract::{ApiQuery, is_file, media_type, parse_json};
@@ -101,15 +102,18 @@ pub(crate) async fn invocations(
                 domain: predictor.pipeline().domain(),
             };
             // Lists of numbers are read in one pass, which a list of texts is not.
-            let texts = (taken.domain == Domain::Text)
-                .then(|| serde_json::from_slice::<TextScoring>(&body).ok());
-            match texts.flatten().and_then(|texts| texts.into_asked(name)) {
-                Some(asked) => asked,
+            let texts = if taken.domain == Domain::Text {
+                TextScoring::read(&body)?
+            } else {
+                None
+            };
+            match texts {
+                Some(texts) => texts.into_asked(name)?,
                 None => parse_json::<Scoring>(&body)?.into_asked(taken)?,
             }
         }
         Some("text/csv") => Asked {
-            examples: read_rows(RowFormat::Csv, &body)?
+            examples: read_rows(RowFormat::Csv, &body, call.inputs_max())?
                 .into_iter()
                 .map(|row| Ok(RawExample::Row(row?)))
                 .collect::<Result<_, ApiError>>()?,

@@ -12,6 +12,7 @@ pub(crate) mod error;
 mod invocations;
 mod ping;
 mod request;
+mod texts;
 
 use std::sync::Arc;
 

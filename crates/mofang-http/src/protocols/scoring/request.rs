@@ -39,38 +39,6 @@ pub(crate) struct Scoring {
     params: Option<Params>,
 }
 
-/// The form `inputs` with texts in place of numbers, for a model of texts.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TextScoring {
-    inputs: TextBatch,
-    #[serde(default)]
-    params: Option<Params>,
-}
-
-/// Texts, alone or under the name of the model's input.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum TextBatch {
-    Alone(Vec<String>),
-    Named(BTreeMap<String, Vec<String>>),
-}
-
-impl TextScoring {
-    /// The texts of the request, when their one name is `input` or there is none.
-    pub(super) fn into_asked(self, input: &str) -> Option<Asked> {
-        let texts = match self.inputs {
-            TextBatch::Alone(texts) => texts,
-            TextBatch::Named(mut by_name) if by_name.len() == 1 => by_name.remove(input)?,
-            TextBatch::Named(_) => return None,
-        };
-        Some(Asked {
-            examples: texts.into_iter().map(RawExample::Text).collect(),
-            top_k: self.params.and_then(|params| params.top_k),
-        })
-    }
-}
-
 /// A table by rows, as `DataFrame.to_dict(orient="split")` writes it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,7 +65,7 @@ pub(crate) struct Table {
 pub(crate) struct Params {
     /// How many classes each prediction has; one label alone when absent.
     #[serde(default)]
-    top_k: Option<usize>,
+    pub(super) top_k: Option<usize>,
 }
 
 /// An example, alone or under the name of the model's input.
@@ -298,18 +266,7 @@ impl Batch {
         } = taken;
         let nested = match self {
             Self::Alone(nested) => nested,
-            Self::Named(mut by_name) => {
-                let nested = by_name.remove(input).ok_or_else(|| {
-                    ApiError::invalid(format!("inputs: the input \"{input}\" is missing"))
-                })?;
-                if let Some((unknown, _)) = by_name.pop_first() {
-                    let unknown: String = unknown.chars().take(80).collect();
-                    return Err(ApiError::invalid(format!(
-                        "inputs: unexpected input \"{unknown}\"; the model has the input \"{input}\""
-                    )));
-                }
-                nested
-            }
+            Self::Named(by_name) => of_input(by_name, input)?,
         };
         if nested.facts.has_booleans {
             return Err(ApiError::invalid(
@@ -334,6 +291,20 @@ impl Batch {
             })
             .collect()
     }
+}
+
+/// What stands under the name of the model's one input.
+pub(super) fn of_input<T>(mut by_name: BTreeMap<String, T>, input: &str) -> Result<T, ApiError> {
+    let value = by_name
+        .remove(input)
+        .ok_or_else(|| ApiError::invalid(format!("inputs: the input \"{input}\" is missing")))?;
+    if let Some((unknown, _)) = by_name.pop_first() {
+        let unknown: String = unknown.chars().take(80).collect();
+        return Err(ApiError::invalid(format!(
+            "inputs: unexpected input \"{unknown}\"; the model has the input \"{input}\""
+        )));
+    }
+    Ok(value)
 }
 
 fn in_row<T>(row: usize, value: Result<T, ApiError>) -> Result<T, ApiError> {

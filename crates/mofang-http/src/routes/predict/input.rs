@@ -149,9 +149,9 @@ pub(super) async fn read_inputs(
 ) -> Result<Inputs, ApiError> {
     let inputs = match media_type(headers).as_deref() {
         Some("application/json") => read_json(&body)?,
-        Some("text/csv") => read_table(RowFormat::Csv, &body)?,
+        Some("text/csv") => read_table(RowFormat::Csv, &body, inputs_max)?,
         Some("application/jsonl" | "application/x-ndjson") => {
-            read_table(RowFormat::JsonLines, &body)?
+            read_table(RowFormat::JsonLines, &body, inputs_max)?
         }
         Some(media_type) if is_file(media_type) => Inputs::one(RawExample::Encoded(body.to_vec())),
         Some("application/octet-stream") => {
@@ -201,9 +201,9 @@ fn read_json(body: &[u8]) -> Result<Inputs, ApiError> {
     })
 }
 
-/// The rows of a table; a bad one fails alone.
-fn read_table(format: RowFormat, body: &[u8]) -> Result<Inputs, ApiError> {
-    let rows = read_rows(format, body)?.into_iter();
+/// The rows of a table, of too many one more than are accepted; a bad one fails alone.
+fn read_table(format: RowFormat, body: &[u8], inputs_max: usize) -> Result<Inputs, ApiError> {
+    let rows = read_rows(format, body, inputs_max)?.into_iter();
     let example = |row: Result<Row, DataError>| Ok(RawExample::Row(row?));
     Ok(Inputs {
         examples: rows.map(example).collect(),
