@@ -9,7 +9,7 @@ use std::path::Path;
 use mofang_types::{ArtifactDigest, closest, with_suggestion};
 use serde::{Deserialize, Serialize};
 
-use crate::readers::{RecordingNames, TextLayout};
+use crate::readers::{DocumentLayout, RecordingNames, TextLayout};
 use crate::{DataError, TableSpec, TargetKind};
 
 /// A file of a dataset.
@@ -62,6 +62,21 @@ pub enum ReaderSpec {
         /// What the names of the files say.
         #[serde(default)]
         names: Option<RecordingNames>,
+    },
+    /// Files of documents without labels, which a language model learns to go on with. A single document is split
+    /// by position: its end becomes the test split, and the end of the rest the validation split.
+    Documents {
+        /// The files of the training split, or of all that is to be split.
+        train: Vec<String>,
+        /// The files of the validation split, where the dataset has one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        validation: Vec<String>,
+        /// The files of the test split, where the dataset has one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        test: Vec<String>,
+        /// How they are written, and where the document stands.
+        #[serde(default)]
+        layout: DocumentLayout,
     },
     /// A tar archive of `split/class/file`.
     ImageTar {
@@ -181,6 +196,7 @@ impl CatalogueEntry {
             entry.reader,
             ReaderSpec::AudioFolder { .. }
                 | ReaderSpec::AudioTar { .. }
+                | ReaderSpec::Documents { .. }
                 | ReaderSpec::ImageTar { .. }
                 | ReaderSpec::ImageFolder { .. }
                 | ReaderSpec::Table(_)
@@ -201,6 +217,9 @@ impl CatalogueEntry {
             if table.target_kind == TargetKind::Number && !entry.labels.is_empty() {
                 return malformed("`labels` are for a target of categories");
             }
+        }
+        if matches!(entry.reader, ReaderSpec::Documents { .. }) && !entry.labels.is_empty() {
+            return malformed("`labels` are for texts that have some; documents have none");
         }
         if entry.labels.is_empty() && !names_its_classes {
             return malformed("`labels` is missing: the labels of the classes, by index");
@@ -294,6 +313,10 @@ impl Catalogue {
                 include_str!("../catalogue/breast-cancer-wdbc.toml"),
             ),
             (
+                "catalogue/chinese-poetry.toml",
+                include_str!("../catalogue/chinese-poetry.toml"),
+            ),
+            (
                 "catalogue/clothing-small-96.toml",
                 include_str!("../catalogue/clothing-small-96.toml"),
             ),
@@ -348,6 +371,10 @@ impl Catalogue {
             (
                 "catalogue/telco-churn.toml",
                 include_str!("../catalogue/telco-churn.toml"),
+            ),
+            (
+                "catalogue/tinyshakespeare.toml",
+                include_str!("../catalogue/tinyshakespeare.toml"),
             ),
         ];
         let entries = sources

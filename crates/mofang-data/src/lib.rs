@@ -32,6 +32,7 @@ mod store;
 mod table;
 pub mod text;
 pub mod transforms;
+mod windows;
 
 pub use augmentations::Augmentation;
 pub use catalogue::{Catalogue, CatalogueEntry, CatalogueFile, ImageSize, ReaderSpec, TextLength};
@@ -51,6 +52,7 @@ pub use split_reference::SplitReference;
 pub use store::{DatasetStatus, DatasetStore};
 pub use table::{ColumnKind, ColumnSchema, RowFormat, TableSchema, read_rows};
 pub use transforms::Transform;
+pub use windows::{WindowLoader, WindowSettings};
 
 /// What a step of a pipeline is called and what it does, for help and documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

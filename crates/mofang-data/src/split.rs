@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{DateFormat, Moment, number_of, text_of};
-use crate::{Cell, DataError, Example, RawExample, SplitName};
+use crate::{Cell, DataError, Example, RawExample, SplitName, Target};
 
 /// What becomes of an input that is there twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +127,11 @@ impl SplitSettings {
                 && share > 0.0
                 && let Some(train) = splits.remove(&SplitName::Train)
             {
+                if let Some((kept, taken)) = cut(&train, share) {
+                    splits.insert(SplitName::Train, vec![kept]);
+                    splits.insert(name, vec![taken]);
+                    continue;
+                }
                 let is_taken = match (order, &self.group_by) {
                     (Some((column, order)), _) => last(&train, share, column, order)?,
                     (None, Some(column)) => grouped(&train, share, column, self.seed)?,
@@ -145,6 +150,29 @@ impl SplitSettings {
 /// How many are a share of `count`.
 fn share_of(count: usize, share: f64) -> usize {
     (count as f64 * share).round() as usize
+}
+
+/// A single document as its beginning and its last `share`, in characters; none for anything else.
+fn cut(examples: &[Example], share: f64) -> Option<(Example, Example)> {
+    let [document] = examples else {
+        return None;
+    };
+    let (RawExample::Text(text), Target::NextTokens) = (&document.input, document.target) else {
+        return None;
+    };
+    let characters = text.chars().count();
+    let kept = characters - share_of(characters, share);
+    let at = text
+        .char_indices()
+        .nth(kept)
+        .map_or(text.len(), |(at, _)| at);
+    let (beginning, end) = text.split_at(at);
+    let part = |text: &str, part: &str| Example {
+        id: format!("{} ({part})", document.id),
+        input: RawExample::Text(text.to_owned()),
+        target: Target::NextTokens,
+    };
+    Some((part(beginning, "beginning"), part(end, "end")))
 }
 
 /// The examples that stay and those that are taken, both in the original order.
@@ -277,7 +305,7 @@ fn stratified(examples: &[Example], share: f64, seed: u64) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Pixels, RawExample, Target};
+    use crate::Pixels;
 
     fn examples() -> Vec<Example> {
         (0_u8..100)
@@ -316,6 +344,38 @@ mod tests {
             ids,
             (0..100).map(|id: u32| id.to_string()).collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn a_single_document_is_cut_by_position() {
+        let text: String = "天地玄黃宇宙洪荒日月盈昃辰宿列張寒來暑往".to_owned();
+        let document = Example {
+            id: "book:1".to_owned(),
+            input: RawExample::Text(text.clone()),
+            target: Target::NextTokens,
+        };
+        let settings = SplitSettings {
+            validation_fraction: 0.25,
+            test_fraction: 0.2,
+            ..SplitSettings::default()
+        };
+        let mut splits = BTreeMap::from([(SplitName::Train, vec![document])]);
+        settings.complete(&mut splits).unwrap();
+        let texts: Vec<&str> = splits
+            .values()
+            .map(|examples| match examples.as_slice() {
+                [
+                    Example {
+                        input: RawExample::Text(text),
+                        ..
+                    },
+                ] => text.as_str(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(texts.concat(), text);
+        let lengths: Vec<usize> = texts.iter().map(|text| text.chars().count()).collect();
+        assert_eq!(lengths, [12, 4, 4]);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use crate::cleaning::{Expected, clean, missing_label, rows_in_two_splits};
 use crate::pull::{pull_file, verify_file};
 use crate::readers::{
     CsvPixels, RawSplits, TextFile, read_audio_folder, read_audio_tar, read_csv_pixels,
-    read_idx_pair, read_image_folder, read_image_tar, read_schema, read_table_files,
+    read_documents, read_idx_pair, read_image_folder, read_image_tar, read_schema,
+    read_table_files,
 };
 use crate::{
     Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
@@ -336,6 +337,22 @@ impl Source<'_> {
                 self.entry.labels = read.labels;
                 Ok(read.splits)
             }
+            ReaderSpec::Documents {
+                train,
+                validation,
+                test,
+                layout,
+            } => {
+                let mut splits = RawSplits::new();
+                for (split, name) in by_split(train, validation, test) {
+                    let bytes = self.bytes_of(name)?;
+                    let rows = read_documents(name, &bytes, split, layout)?;
+                    cleaning.examined += rows.removed.len();
+                    cleaning.removed.extend(rows.removed);
+                    splits.entry(split).or_default().extend(rows.examples);
+                }
+                Ok(splits)
+            }
             ReaderSpec::ImageTar { file } => {
                 let bytes = self.bytes_of(file)?;
                 if self.entry.labels.is_empty() {
@@ -394,15 +411,9 @@ impl Source<'_> {
                 layout,
             } => {
                 let mut files = Vec::new();
-                for (split, names) in [
-                    (SplitName::Train, train),
-                    (SplitName::Validation, validation),
-                    (SplitName::Test, test),
-                ] {
-                    for name in names {
-                        let bytes = self.bytes_of(name)?;
-                        files.push((split, TextFile::read(name, &bytes, layout)?));
-                    }
+                for (split, name) in by_split(train, validation, test) {
+                    let bytes = self.bytes_of(name)?;
+                    files.push((split, TextFile::read(name, &bytes, layout)?));
                 }
                 if self.entry.labels.is_empty() {
                     let labels = files.iter().flat_map(|(_, file)| file.labels());
@@ -425,6 +436,21 @@ impl Source<'_> {
             }
         }
     }
+}
+
+/// The files of each split, in order.
+fn by_split<'a>(
+    train: &'a [String],
+    validation: &'a [String],
+    test: &'a [String],
+) -> impl Iterator<Item = (SplitName, &'a String)> {
+    [
+        (SplitName::Train, train),
+        (SplitName::Validation, validation),
+        (SplitName::Test, test),
+    ]
+    .into_iter()
+    .flat_map(|(split, names)| names.iter().map(move |name| (split, name)))
 }
 
 #[cfg(test)]

@@ -163,23 +163,27 @@ impl Network {
     }
 
     /// For each token of a language model's texts the logits of the one behind it, `[batch · length, outputs]`;
-    /// what stands behind a text's end is of no use. None for a network that is no language model, and for
-    /// anything but tokens.
-    pub fn forward_steps(&self, input: &Input) -> Option<Tensor<2>> {
+    /// what stands behind a text's end is of no use.
+    ///
+    /// # Errors
+    /// When it is no language model.
+    pub fn forward_steps(&self, input: &Input) -> Result<Tensor<2>, NnError> {
         self.steps(input, Pass::Evaluation)
     }
 
     /// As [`Network::forward_steps`], for a training step.
-    pub fn forward_train_steps(&self, input: &Input, step_seed: u64) -> Option<Tensor<2>> {
+    ///
+    /// # Errors
+    /// As [`Network::forward_steps`].
+    pub fn forward_train_steps(&self, input: &Input, step_seed: u64) -> Result<Tensor<2>, NnError> {
         self.steps(input, Pass::Training { step_seed })
     }
 
-    fn steps(&self, input: &Input, pass: Pass) -> Option<Tensor<2>> {
-        let Input::Tokens(tokens) = input else {
-            return None;
+    fn steps(&self, input: &Input, pass: Pass) -> Result<Tensor<2>, NnError> {
+        let (Input::Tokens(tokens), Some(decoder)) = (input, self.body.decoder()) else {
+            return Err(self.no_language_model());
         };
-        let decoder = self.body.decoder()?;
-        Some(decoder.logits(decoder.rows(tokens, pass, None)))
+        Ok(decoder.logits(decoder.rows(tokens, pass, None)))
     }
 
     /// A text that this language model goes on with, empty at first.
@@ -189,10 +193,7 @@ impl Network {
     pub fn continuation(&self) -> Result<Continuation<'_>, NnError> {
         match self.body.decoder() {
             Some(_) => Ok(Continuation::new(self)),
-            None => Err(NnError::InvalidSpec(format!(
-                "the architecture \"{}\" is no language model",
-                self.spec.architecture.name
-            ))),
+            None => Err(self.no_language_model()),
         }
     }
 
@@ -210,22 +211,24 @@ impl Network {
         tensor_from_burn(self.forward(self.input(batch.clone(), &device)?))
     }
 
-    /// Outputs of [`Network::forward_steps`] for plain ids `[batch, length]`; none for a network that is no
-    /// language model.
+    /// Outputs of [`Network::forward_steps`] for plain ids `[batch, length]`.
     ///
     /// # Errors
-    /// As [`Network::input`], and when the device fails.
+    /// When it is no language model, as [`Network::input`], and when the device fails.
     pub fn infer_steps(
         &self,
         batch: &mofang_types::Tensor,
-    ) -> Option<Result<mofang_types::Tensor, NnError>> {
-        self.body.decoder()?;
+    ) -> Result<mofang_types::Tensor, NnError> {
         let device = self.device().unwrap_or_else(cpu_device);
-        let input = match self.input(batch.clone(), &device) {
-            Ok(input) => input,
-            Err(error) => return Some(Err(error)),
-        };
-        self.forward_steps(&input).map(tensor_from_burn)
+        let input = self.input(batch.clone(), &device)?;
+        tensor_from_burn(self.forward_steps(&input)?)
+    }
+
+    fn no_language_model(&self) -> NnError {
+        NnError::InvalidSpec(format!(
+            "the architecture \"{}\" is no language model",
+            self.spec.architecture.name
+        ))
     }
 
     /// A plain batch as this network takes it, on `device`.

@@ -58,6 +58,9 @@ pub enum RuntimeError {
         /// The task that the manifest names.
         task: String,
     },
+    /// The model gives no outputs for each token of a text.
+    #[error("the model gives outputs for a text, not for each of its tokens")]
+    NoSteps,
     /// A number by which no token can be chosen.
     #[error(transparent)]
     Sampling(#[from] InvalidSampling),
@@ -83,7 +86,9 @@ impl Coded for RuntimeError {
             Self::NoRuntime { .. } | Self::Unloadable { .. } => ErrorCode::Unavailable,
             Self::Data(error) => error.code(),
             Self::Shape(error) => error.code(),
-            Self::NoLanguageModel { .. } | Self::OutputNotFinite => ErrorCode::InvalidInput,
+            Self::NoLanguageModel { .. } | Self::NoSteps | Self::OutputNotFinite => {
+                ErrorCode::InvalidInput
+            }
             Self::Sampling(error) => error.code(),
             Self::OutputLength { .. } => ErrorCode::Internal,
             Self::Host(error) => error.code(),

@@ -113,8 +113,11 @@ impl Predictor {
         self.model.infer(batch)
     }
 
+    /// Outputs of a language model for each token of each text: [`LoadedModel::infer_steps`].
+    ///
+    /// # Errors
     /// As [`LoadedModel::infer_steps`].
-    pub fn infer_steps(&self, batch: &Tensor) -> Option<Result<Tensor, RuntimeError>> {
+    pub fn infer_steps(&self, batch: &Tensor) -> Result<Tensor, RuntimeError> {
         self.model.infer_steps(batch)
     }
 

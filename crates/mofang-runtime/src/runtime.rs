@@ -42,13 +42,13 @@ pub trait LoadedModel: fmt::Debug + Send + Sync {
     fn infer(&self, batch: &Tensor) -> Result<Tensor, RuntimeError>;
 
     /// Raw outputs for each token of each text of a language model: ids `[batch, length]` to logits of the
-    /// token behind each, `[batch · length, vocabulary]`. None for any other model.
+    /// token behind each, `[batch · length, vocabulary]`.
     ///
     /// # Errors
-    /// As [`LoadedModel::infer`].
-    fn infer_steps(&self, batch: &Tensor) -> Option<Result<Tensor, RuntimeError>> {
+    /// As [`LoadedModel::infer`], and for any other model.
+    fn infer_steps(&self, batch: &Tensor) -> Result<Tensor, RuntimeError> {
         let _ = batch;
-        None
+        Err(RuntimeError::NoSteps)
     }
 
     /// A text that a language model goes on with, empty at first. None for any other model.

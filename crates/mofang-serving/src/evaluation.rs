@@ -67,7 +67,8 @@ pub fn evaluate(
 ) -> Result<Evaluation, EvaluationError> {
     let manifest = predictor.manifest();
     let dataset = load(&split_settings(manifest, &reference.dataset))?;
-    if dataset.labels != manifest.labels {
+    // A language model reads any text, whatever its labels are.
+    if predictor.generation().is_none() && dataset.labels != manifest.labels {
         return Err(EvaluationError::OtherLabels {
             dataset: reference.dataset.clone(),
             dataset_labels: dataset.labels,
@@ -76,9 +77,12 @@ pub fn evaluate(
     }
     let mut infer = |batch: &Tensor| -> Result<Tensor, InferFailure> {
         proceed()?;
-        predictor
-            .infer(batch)
-            .map_err(|error| Box::new(error) as InferFailure)
+        let outputs = if predictor.generation().is_some() {
+            predictor.infer_steps(batch)
+        } else {
+            predictor.infer(batch)
+        };
+        outputs.map_err(|error| Box::new(error) as InferFailure)
     };
     Ok(judge(
         dataset.split(reference.split)?,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mofang_data::{Split, Target};
+use mofang_data::{CompiledPipeline, Split, Target};
 
 use crate::metrics::{ClassOutcomes, NumberOutcomes, Outcomes, compute_all};
+use crate::ngram_baseline::trigrams;
 use crate::text_baseline::linear;
 
 /// The metrics of each baseline on `judged`: for classes the answer "each as probable as it is among the
@@ -34,6 +35,19 @@ pub(crate) fn baselines(
         .chain(of_texts)
         .map(|(name, outcomes)| (name.to_owned(), compute_all(&outcomes)))
         .collect()
+}
+
+/// The metrics of a model of three tokens on `judged`, whose texts the pipeline cuts into tokens; none where they
+/// have none.
+pub(crate) fn token_baselines(
+    train: &Split,
+    judged: &Split,
+    pipeline: &CompiledPipeline,
+) -> BTreeMap<String, BTreeMap<String, f64>> {
+    let outcomes = trigrams(train, judged, pipeline).map(Outcomes::Tokens);
+    let outcomes = outcomes.map(|outcomes| compute_all(&outcomes));
+    let named = outcomes.map(|values| ("interpolated trigrams".to_owned(), values));
+    named.into_iter().collect()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "logits are f32")]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use mofang_data::{
     CompiledPipeline, DataError, DataLoader, LoaderSettings, RawExample, Split, Target,
+    WindowLoader, WindowSettings,
 };
 use mofang_types::{ArtifactDigest, Coded, ErrorCode, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::{
-    self, ClassOutcomes, ConfusionMatrix, NumberOutcomes, Outcomes, OutcomesError,
+    self, ClassOutcomes, ConfusionMatrix, NumberOutcomes, Outcomes, OutcomesError, TokenOutcomes,
 };
 
 /// What a model failed with; the caller's own error.
@@ -21,7 +22,7 @@ pub type InferFailure = Box<dyn Coded + Send + Sync>;
 pub struct Evaluation {
     /// The SHA-256 of the split.
     pub split_digest: ArtifactDigest,
-    /// How many examples it has.
+    /// How many examples it has; for a language model, how many tokens were judged.
     pub examples: usize,
     /// Every metric's values, by name.
     pub metrics: BTreeMap<String, f64>,
@@ -152,7 +153,8 @@ impl Coded for EvaluateError {
 }
 
 /// Judges the model behind `infer`, which takes a prepared batch and gives logits
-/// `[batch, classes]`, on every example of `split`, prepared by `pipeline`.
+/// `[batch, classes]`, on every example of `split`, prepared by `pipeline`. A language model is judged on every
+/// token: it takes ids `[batch, length]` and gives logits for each, `[batch · length, vocabulary]`.
 ///
 /// # Errors
 /// When an example cannot be prepared, the model fails, or its output is not finite or of another
@@ -181,6 +183,14 @@ pub(crate) fn outcomes_of(
     classes: usize,
     settings: &EvaluateSettings,
 ) -> Result<Outcomes, EvaluateError> {
+    if pipeline.generation().is_some() {
+        let settings = WindowSettings {
+            batch_size: settings.batch_size.max(1),
+            seed: None,
+            drop_last: false,
+        };
+        return tokens_of(&WindowLoader::new(split, pipeline, settings)?, infer);
+    }
     let loader = DataLoader::new(
         Arc::clone(split),
         Arc::new(pipeline.clone()),
@@ -214,6 +224,26 @@ pub(crate) fn collect(
         outputs.extend_from_slice(output.data());
     }
     judge_outputs(&outputs, truth, pipeline, classes)
+}
+
+/// Runs a language model over every window, each token but the first once.
+pub(crate) fn tokens_of(
+    loader: &WindowLoader,
+    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
+) -> Result<Outcomes, EvaluateError> {
+    let mut outcomes = TokenOutcomes::new(loader.bytes());
+    for batch in loader.epoch(0, 0) {
+        let batch = batch?;
+        let logits = infer(&batch.inputs).map_err(EvaluateError::Infer)?;
+        let next: Vec<usize> = batch
+            .targets
+            .into_iter()
+            .filter_map(Target::class)
+            .collect();
+        let vocabulary = logits.shape().last().copied().unwrap_or(0);
+        outcomes.add(logits.data(), &next, vocabulary)?;
+    }
+    Ok(Outcomes::Tokens(outcomes.checked()?))
 }
 
 /// What outputs `[examples, outputs of the model]` say beside the truth.
@@ -257,6 +287,7 @@ impl Evaluation {
                 residuals: Some(residuals(split, outcomes, mistakes_max)),
                 ..evaluation
             },
+            Outcomes::Tokens(_) => evaluation,
         }
     }
 

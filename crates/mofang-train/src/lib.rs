@@ -24,6 +24,7 @@ mod loss;
 pub mod lr_schedule;
 pub mod metrics;
 mod metrics_log;
+mod ngram_baseline;
 pub mod optimizer;
 pub mod recipe;
 mod report;

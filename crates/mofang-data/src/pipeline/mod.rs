@@ -150,7 +150,11 @@ impl Pipeline {
             Domain::Image | Domain::Tensor => {}
             Domain::Recording => recording::fit(transforms, examples)?,
             Domain::Table => table::fit(transforms, examples)?,
-            Domain::Text => text::fit(transforms, examples, given, &mut fitted.files)?,
+            Domain::Text => {
+                let answer = crate::decoders::check(&self.decoders)?;
+                let is_language = matches!(answer, Answer::Generation(_));
+                text::fit(transforms, examples, is_language, given, &mut fitted.files)?;
+            }
         }
         crate::decoders::fit(&mut fitted.pipeline.decoders, train.examples())?;
         Ok(fitted)

@@ -12,7 +12,7 @@ use super::front::{Augmenting, Front, Staged};
 use crate::augmentations::Tokens;
 use crate::text::{TOKENIZER_FILE, Template, Tokenizer, text_of, train_tokenizer};
 use crate::transforms::{CleanText, Tokenize, Truncate};
-use crate::{DataError, Example, PipelineFiles, Pixels, RawExample, Target, Transform};
+use crate::{DataError, Example, PipelineFiles, Pixels, RawExample, Transform};
 
 /// The transforms of texts.
 #[derive(Debug)]
@@ -80,16 +80,17 @@ pub(super) fn check(transforms: &[Transform]) -> Result<(), DataError> {
     Steps::of(transforms).map(|_| ())
 }
 
-/// Finds the tokenizer: trains it on `examples`, or takes it from `given`; it goes into `files`.
+/// Finds the tokenizer: trains it on `examples`, or takes it from `given`; it goes into `files`. That of a
+/// language model (`is_language`) puts its special tokens elsewhere.
 pub(super) fn fit(
     transforms: &[Transform],
     examples: &[Example],
+    is_language: bool,
     given: &PipelineFiles,
     files: &mut PipelineFiles,
 ) -> Result<(), DataError> {
     let steps = Steps::of(transforms)?;
-    let is_language = |example: &Example| example.target == Target::NextTokens;
-    let template = if examples.iter().any(is_language) {
+    let template = if is_language {
         Template::Behind
     } else {
         Template::Around
@@ -98,7 +99,7 @@ pub(super) fn fit(
         let texts = examples
             .iter()
             .map(|example| {
-                let text = if is_language(example) {
+                let text = if is_language {
                     document(&example.input)?
                 } else {
                     plain(&example.input)?

@@ -20,7 +20,8 @@ pub use recording_names::RecordingNames;
 pub use recordings::{ReadRecordings, read_audio_folder, read_audio_tar};
 pub use table::{TableSpec, TargetKind};
 pub(crate) use table::{read_schema, read_table_files};
-pub use text::{TextFile, TextFormat, TextLayout};
+pub(crate) use text::read_documents;
+pub use text::{DocumentFormat, DocumentLayout, TextFile, TextFormat, TextLayout};
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Texts with labels: CSV, TSV, JSON Lines, or lines that begin with their label.
+//! Texts with labels (CSV, TSV, JSON Lines, or lines that begin with their label), and documents without.
 
 use std::path::Path;
 
@@ -75,6 +75,104 @@ impl Default for TextLayout {
     }
 }
 
+/// How a file of documents is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentFormat {
+    /// Comma-separated values, quoted where they have to be.
+    Csv,
+    /// An object on each line.
+    Jsonl,
+    /// A document on each line.
+    Lines,
+    /// The whole file is a document.
+    Plain,
+    /// Values between tabs, never quoted.
+    Tsv,
+}
+
+impl DocumentFormat {
+    /// The format that a file's ending tells.
+    fn of(file: &str) -> Option<Self> {
+        match TextFormat::of(file)? {
+            TextFormat::Csv => Some(Self::Csv),
+            TextFormat::Jsonl => Some(Self::Jsonl),
+            TextFormat::Lines => Some(Self::Plain),
+            TextFormat::Tsv => Some(Self::Tsv),
+        }
+    }
+}
+
+/// Where the documents stand in their files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DocumentLayout {
+    /// How the files are written; their ending tells it when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<DocumentFormat>,
+    /// The names of the columns, for tables without a line of names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// The column of the document.
+    pub text_column: String,
+}
+
+impl Default for DocumentLayout {
+    fn default() -> Self {
+        Self {
+            format: None,
+            columns: Vec::new(),
+            text_column: "text".to_owned(),
+        }
+    }
+}
+
+/// Reads the documents of a file.
+///
+/// # Errors
+/// When its format is not known, a column is missing, or it is not of its format at all; a plain file that is not
+/// UTF-8. A line that is not UTF-8 or has another number of columns is told among the removed.
+pub(crate) fn read_documents(
+    file: &str,
+    bytes: &[u8],
+    split: SplitName,
+    layout: &DocumentLayout,
+) -> Result<ReadRows, DataError> {
+    let format = layout.format.or_else(|| DocumentFormat::of(file));
+    let format = format.ok_or_else(|| {
+        DataError::malformed(
+            file,
+            "its ending tells no format; set `format` to plain, lines, csv, tsv or jsonl",
+        )
+    })?;
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let columns = Columns {
+        names: &layout.columns,
+        text: &layout.text_column,
+        label: None,
+    };
+    let lines = match format {
+        DocumentFormat::Csv => table(file, bytes, columns, (b',', true))?,
+        DocumentFormat::Tsv => table(file, bytes, columns, (b'\t', false))?,
+        DocumentFormat::Jsonl => objects(bytes, columns),
+        DocumentFormat::Lines => lines_of(bytes)
+            .map(|(number, line)| (number, pair(line, b"")))
+            .collect(),
+        DocumentFormat::Plain => {
+            let text = std::str::from_utf8(bytes).map_err(|error| {
+                let place = error.valid_up_to();
+                DataError::malformed(file, format!("it is not UTF-8: see byte {place}"))
+            })?;
+            vec![(1, Ok((text.to_owned(), String::new())))]
+        }
+    };
+    let file = TextFile {
+        file: file.to_owned(),
+        lines,
+    };
+    Ok(file.into_examples(split, |_| Target::NextTokens))
+}
+
 /// A text with its label, or why a line has none, with the number of the line.
 type Line = (u64, Result<(String, String), String>);
 
@@ -102,10 +200,15 @@ impl TextFile {
                 )
             })?;
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let columns = Columns {
+            names: &layout.columns,
+            text: &layout.text_column,
+            label: Some(&layout.label_column),
+        };
         let lines = match format {
-            TextFormat::Csv => table(file, bytes, layout, (b',', true))?,
-            TextFormat::Tsv => table(file, bytes, layout, (b'\t', false))?,
-            TextFormat::Jsonl => objects(bytes, layout),
+            TextFormat::Csv => table(file, bytes, columns, (b',', true))?,
+            TextFormat::Tsv => table(file, bytes, columns, (b'\t', false))?,
+            TextFormat::Jsonl => objects(bytes, columns),
             TextFormat::Lines => marked(bytes),
         };
         Ok(Self {
@@ -125,6 +228,10 @@ impl TextFile {
     /// The examples, and the lines that are none. A label that is not in `values` becomes an index
     /// outside of them, for cleaning to find.
     pub fn into_rows(self, split: SplitName, values: &[String]) -> ReadRows {
+        self.into_examples(split, |label| Target::Class(class_of(values, label)))
+    }
+
+    fn into_examples(self, split: SplitName, target: impl Fn(&str) -> Target) -> ReadRows {
         let mut rows = ReadRows::default();
         for (line, content) in self.lines {
             let id = format!("{}:{line}", self.file);
@@ -132,7 +239,7 @@ impl TextFile {
                 Ok((text, label)) => rows.examples.push(Example {
                     id,
                     input: RawExample::Text(text),
-                    target: Target::Class(class_of(values, &label)),
+                    target: target(&label),
                 }),
                 Err(detail) => rows.removed.push(Removed {
                     id,
@@ -146,19 +253,29 @@ impl TextFile {
     }
 }
 
+/// The columns of a file that are read.
+#[derive(Debug, Clone, Copy)]
+struct Columns<'a> {
+    /// Of all, for files without a line of names.
+    names: &'a [String],
+    text: &'a str,
+    /// None where texts have no label.
+    label: Option<&'a str>,
+}
+
 fn table(
     file: &str,
     bytes: &[u8],
-    layout: &TextLayout,
+    wanted: Columns<'_>,
     (delimiter, is_quoted): (u8, bool),
 ) -> Result<Vec<Line>, DataError> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
-        .has_headers(layout.columns.is_empty())
+        .has_headers(wanted.names.is_empty())
         .delimiter(delimiter)
         .quoting(is_quoted)
         .from_reader(bytes);
-    let columns: Vec<String> = if layout.columns.is_empty() {
+    let columns: Vec<String> = if wanted.names.is_empty() {
         let header = reader
             .byte_headers()
             .map_err(|error| DataError::malformed(file, error))?;
@@ -167,7 +284,7 @@ fn table(
             .map(|name| String::from_utf8_lossy(name).into_owned());
         names.collect()
     } else {
-        layout.columns.clone()
+        wanted.names.to_vec()
     };
     if columns.len() > COLUMNS_MAX {
         return Err(DataError::malformed(
@@ -185,14 +302,15 @@ fn table(
                 DataError::malformed(file, reason)
             })
     };
-    let (text_at, label_at) = (place(&layout.text_column)?, place(&layout.label_column)?);
+    let text_at = place(wanted.text)?;
+    let label_at = wanted.label.map(place).transpose()?;
     let mut lines = Vec::new();
     for record in reader.byte_records() {
         let record = record.map_err(|error| DataError::malformed(file, error))?;
         let line = record.position().map_or(0, csv::Position::line);
         let content = if record.len() == columns.len() {
             let field = |at: usize| record.get(at).unwrap_or_default();
-            pair(field(text_at), field(label_at))
+            pair(field(text_at), label_at.map(field).unwrap_or_default())
         } else {
             Err(format!(
                 "{} columns instead of {}",
@@ -219,7 +337,7 @@ fn lines_of(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
         .filter(|(_, line)| !line.trim_ascii().is_empty())
 }
 
-fn objects(bytes: &[u8], layout: &TextLayout) -> Vec<Line> {
+fn objects(bytes: &[u8], wanted: Columns<'_>) -> Vec<Line> {
     let read = |line: &[u8]| {
         let line = text_of(line).map_err(|error| error.to_string())?;
         let object: serde_json::Map<String, serde_json::Value> =
@@ -234,10 +352,8 @@ fn objects(bytes: &[u8], layout: &TextLayout) -> Vec<Line> {
                 Err(format!("\"{column}\" is a list or an object"))
             }
         };
-        Ok((
-            field(&layout.text_column)?,
-            field(&layout.label_column)?.trim().to_owned(),
-        ))
+        let label = wanted.label.map(field).transpose()?.unwrap_or_default();
+        Ok((field(wanted.text)?, label.trim().to_owned()))
     };
     lines_of(bytes)
         .map(|(number, line)| (number, read(line)))
@@ -312,6 +428,41 @@ mod tests {
             let targets: Vec<Target> = rows.examples.iter().map(|e| e.target).collect();
             assert_eq!(targets, [Target::Class(0), Target::Class(1)], "{file}");
         }
+    }
+
+    #[test]
+    fn documents_need_no_label() {
+        let read = |file: &str, bytes: &[u8], layout: &DocumentLayout| {
+            read_documents(file, bytes, SplitName::Train, layout)
+        };
+        let texts = |rows: &ReadRows| -> Vec<String> {
+            let examples = rows.examples.iter();
+            examples.map(|example| text(example).to_owned()).collect()
+        };
+        let default = DocumentLayout::default();
+        let book = read("book.txt", "One.\n\n二。\n".as_bytes(), &default).unwrap();
+        assert_eq!(texts(&book), ["One.\n\n二。\n"]);
+        assert_eq!(book.examples[0].target, Target::NextTokens);
+        let lines = DocumentLayout {
+            format: Some(DocumentFormat::Lines),
+            ..default.clone()
+        };
+        let lines = read("book.txt", b"a\n\nb\r\n\xff\n", &lines).unwrap();
+        assert_eq!(texts(&lines), ["a", "b"]);
+        assert_eq!(lines.removed.len(), 1);
+        let poems = DocumentLayout {
+            columns: ["title", "poem"].map(str::to_owned).to_vec(),
+            text_column: "poem".to_owned(),
+            ..default.clone()
+        };
+        let poems = read("poems.tsv", "春\t花\n秋\t月\n".as_bytes(), &poems).unwrap();
+        assert_eq!(texts(&poems), ["花", "月"]);
+        let objects = read("a.jsonl", b"{\"text\": \"x\"}\n{\"t\": 1}\n", &default).unwrap();
+        assert_eq!(texts(&objects), ["x"]);
+        assert_eq!(objects.removed.len(), 1);
+        let error = read("book.txt", b"ab\xff", &default).unwrap_err();
+        assert!(error.to_string().contains("byte 2"), "{error}");
+        assert!(read("book.pdf", b"", &default).is_err());
     }
 
     #[test]

@@ -92,9 +92,10 @@ impl LoadedModel for NativeModel {
         self.network.infer(batch).map_err(RuntimeError::Engine)
     }
 
-    fn infer_steps(&self, batch: &Tensor) -> Option<Result<Tensor, RuntimeError>> {
-        let outputs = self.network.infer_steps(batch)?;
-        Some(outputs.map_err(RuntimeError::Engine))
+    fn infer_steps(&self, batch: &Tensor) -> Result<Tensor, RuntimeError> {
+        self.network
+            .infer_steps(batch)
+            .map_err(RuntimeError::Engine)
     }
 
     fn continuation(&self) -> Option<Box<dyn Continuation + '_>> {

@@ -1,6 +1,7 @@
 //! What training makes small.
 
 mod cross_entropy;
+mod next_token;
 mod squared_error;
 
 use mofang_data::Target;
@@ -12,7 +13,8 @@ pub(crate) use cross_entropy::CrossEntropy;
 pub(crate) struct BatchLoss {
     /// The mean over the batch.
     pub(crate) loss: f64,
-    /// How many examples' largest logit is the true class, where there are classes.
+    /// How many examples' largest logit is the true class, where there are classes; of a language model, how
+    /// many tokens'.
     pub(crate) correct: Option<u64>,
     /// The gradient of the mean loss by each output `[batch, outputs]`.
     pub(crate) gradient: Vec<f32>,
@@ -24,6 +26,11 @@ pub(crate) struct BatchLoss {
 pub(crate) enum Loss {
     /// For classes.
     CrossEntropy(CrossEntropy),
+    /// For the token behind each token of a text.
+    NextToken {
+        /// The share of the target that is spread evenly over all tokens.
+        label_smoothing: f64,
+    },
     /// For numbers.
     SquaredError,
 }
@@ -33,6 +40,9 @@ impl Loss {
     pub(crate) fn of(&self, outputs: &[f32], targets: &[Target], width: usize) -> BatchLoss {
         match self {
             Self::CrossEntropy(loss) => loss.of(outputs, targets, width),
+            Self::NextToken { label_smoothing } => {
+                next_token::next_token(outputs, targets, width, *label_smoothing)
+            }
             Self::SquaredError => squared_error::squared_error(outputs, targets, width),
         }
     }

@@ -5,8 +5,10 @@
 
 mod accuracy;
 mod average_precision;
+mod bits_per_byte;
 mod calibration_error;
 mod confusion_matrix;
+mod cross_entropy;
 mod determination;
 mod f1;
 mod log_loss;
@@ -14,10 +16,13 @@ mod matthews;
 mod mean_absolute_error;
 mod mean_absolute_percentage_error;
 mod outcomes;
+mod perplexity;
 mod precision;
 mod recall;
 mod roc_auc;
 mod root_mean_squared_error;
+mod token_accuracy;
+mod token_outcomes;
 mod top_k_accuracy;
 
 use std::collections::BTreeMap;
@@ -28,20 +33,25 @@ use mofang_types::{Task, closest};
 pub use confusion_matrix::{Averages, ConfusionMatrix};
 pub(crate) use outcomes::first_largest;
 pub use outcomes::{ClassOutcomes, NumberOutcomes, Outcomes, OutcomesError};
+pub use token_outcomes::TokenOutcomes;
 
 use accuracy::Accuracy;
 use average_precision::AveragePrecision;
+use bits_per_byte::BitsPerByte;
 use calibration_error::CalibrationError;
+use cross_entropy::CrossEntropy;
 use determination::Determination;
 use f1::F1;
 use log_loss::LogLoss;
 use matthews::Matthews;
 use mean_absolute_error::MeanAbsoluteError;
 use mean_absolute_percentage_error::MeanAbsolutePercentageError;
+use perplexity::Perplexity;
 use precision::Precision;
 use recall::Recall;
 use roc_auc::RocAuc;
 use root_mean_squared_error::RootMeanSquaredError;
+use token_accuracy::TokenAccuracy;
 use top_k_accuracy::TopKAccuracy;
 
 /// A number that a metric gives.
@@ -96,15 +106,20 @@ pub enum Judged {
     Classes,
     /// Numbers.
     Numbers,
+    /// The probabilities of tokens.
+    Tokens,
 }
 
 impl Judged {
     /// What the answers of a task are.
     pub const fn of(task: Task) -> Self {
-        if task.is_classification() {
-            Self::Classes
-        } else {
-            Self::Numbers
+        match task {
+            Task::AudioClassification
+            | Task::ImageClassification
+            | Task::TabularClassification
+            | Task::TextClassification => Self::Classes,
+            Task::Embedding | Task::TabularRegression | Task::Tensor => Self::Numbers,
+            Task::TextGeneration => Self::Tokens,
         }
     }
 
@@ -113,6 +128,7 @@ impl Judged {
         match self {
             Self::Classes => "accuracy",
             Self::Numbers => "rmse",
+            Self::Tokens => "cross_entropy",
         }
     }
 }
@@ -142,23 +158,34 @@ pub fn all() -> &'static [&'static dyn Metric] {
     &[
         &Accuracy,
         &AveragePrecision,
+        &BitsPerByte,
         &CalibrationError,
+        &CrossEntropy,
         &Determination,
         &F1,
         &LogLoss,
         &Matthews,
         &MeanAbsoluteError,
         &MeanAbsolutePercentageError,
+        &Perplexity,
         &Precision,
         &Recall,
         &RocAuc,
         &RootMeanSquaredError,
+        &TokenAccuracy,
         &TopKAccuracy,
     ]
 }
 
 /// The values that are shown where there is room for few, of which each task has some.
-pub const HEADLINES: [&str; 4] = ["accuracy", "f1_macro", "r2", "rmse"];
+pub const HEADLINES: [&str; 6] = [
+    "accuracy",
+    "cross_entropy",
+    "f1_macro",
+    "perplexity",
+    "r2",
+    "rmse",
+];
 
 /// The value of this name, of whichever metric gives it.
 ///
@@ -235,10 +262,14 @@ mod tests {
         let classes = Outcomes::Classes(ClassOutcomes::from_logits(&logits, &labels, 6).unwrap());
         let numbers = NumberOutcomes::new(vec![1.0, 2.5], vec![1.5, 2.0]).unwrap();
         let numbers = Outcomes::Numbers(numbers);
+        let mut tokens = TokenOutcomes::new(20);
+        tokens.add(&[0.5, 1.0, -1.0], &[1], 3).unwrap();
+        let tokens = Outcomes::Tokens(tokens);
         for metric in all() {
             let (outcomes, others) = match metric.judges() {
                 Judged::Classes => (&classes, &numbers),
-                Judged::Numbers => (&numbers, &classes),
+                Judged::Numbers => (&numbers, &tokens),
+                Judged::Tokens => (&tokens, &classes),
             };
             assert!(metric.compute(others).is_empty(), "{}", metric.name());
             let given: Vec<&str> = metric

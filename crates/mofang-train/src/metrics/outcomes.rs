@@ -2,7 +2,7 @@
 
 use mofang_types::{Coded, ErrorCode};
 
-use super::ConfusionMatrix;
+use super::{ConfusionMatrix, TokenOutcomes};
 
 /// Why answers cannot be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,14 +54,17 @@ pub enum Outcomes {
     Classes(ClassOutcomes),
     /// Of numbers.
     Numbers(NumberOutcomes),
+    /// Of the tokens of texts.
+    Tokens(TokenOutcomes),
 }
 
 impl Outcomes {
-    /// The number of examples, at least 1.
+    /// The number of examples, or of tokens; at least 1.
     pub fn len(&self) -> usize {
         match self {
             Self::Classes(outcomes) => outcomes.len(),
             Self::Numbers(outcomes) => outcomes.len(),
+            Self::Tokens(outcomes) => outcomes.len(),
         }
     }
 

@@ -166,6 +166,11 @@ impl Recipe {
 
     /// What the run makes small; `class_weights` are those of the classes, in their order.
     pub(crate) fn loss(&self, class_weights: &Arc<[f64]>) -> Loss {
+        if self.model.task == Task::TextGeneration {
+            return Loss::NextToken {
+                label_smoothing: self.train.label_smoothing,
+            };
+        }
         if self.model.task.is_classification() {
             Loss::CrossEntropy(CrossEntropy {
                 label_smoothing: self.train.label_smoothing,
@@ -188,6 +193,23 @@ impl Recipe {
             most_confused: self.evaluate.most_confused,
             loader_threads: self.train.loader_threads,
         }
+    }
+
+    /// A language model learns from windows of all texts, not from examples.
+    fn check_language_model(&self) -> Result<(), RecipeError> {
+        if !self.augmentations.is_empty() {
+            return Err(RecipeError::invalid(
+                "augmentations",
+                "a language model learns from texts as they are; leave them out",
+            ));
+        }
+        if self.train.group_by_length {
+            return Err(RecipeError::invalid(
+                "train",
+                "group_by_length: the windows of a language model are equally long; leave it out",
+            ));
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), RecipeError> {
@@ -228,6 +250,9 @@ impl Recipe {
             trees::check(self)?;
         } else {
             architectures::find(&self.architecture.name)?;
+        }
+        if self.model.task == Task::TextGeneration {
+            self.check_language_model()?;
         }
         self.train.check(self.model.task)?;
         self.evaluate.check(self.model.task)?;

@@ -53,7 +53,8 @@ fn write_all(
             writeln!(out)?;
         }
     }
-    write_evaluation(out, evaluation, has_pictures)?;
+    let judged = Judged::of(recipe.model.task);
+    write_evaluation(out, evaluation, judged, has_pictures)?;
     write_epochs(out, facts)?;
     write_data(out, facts)?;
     writeln!(out, "## How to repeat it\n")?;
@@ -73,12 +74,17 @@ fn write_all(
 fn write_evaluation(
     out: &mut String,
     evaluation: Option<&Evaluation>,
+    judged: Judged,
     has_pictures: bool,
 ) -> std::fmt::Result {
     let Some(evaluation) = evaluation else {
         return writeln!(out, "The dataset has no test split; nothing was judged.\n");
     };
-    writeln!(out, "## Test split ({} examples)\n", evaluation.examples)?;
+    let what = match judged {
+        Judged::Classes | Judged::Numbers => "examples",
+        Judged::Tokens => "tokens",
+    };
+    writeln!(out, "## Test split ({} {what})\n", evaluation.examples)?;
     let baselines = &evaluation.baselines;
     let mut header = "| metric | value |".to_owned();
     let mut rule = "| --- | ---: |".to_owned();
@@ -105,6 +111,9 @@ fn write_evaluation(
     }
     if let Some(residuals) = &evaluation.residuals {
         return write_residuals(out, residuals);
+    }
+    if evaluation.classes.is_empty() {
+        return writeln!(out);
     }
     writeln!(
         out,
@@ -191,6 +200,7 @@ fn write_epochs(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
     let [first, second] = match Judged::of(facts.recipe.model.task) {
         Judged::Classes => ["log_loss", "accuracy"],
         Judged::Numbers => ["rmse", "r2"],
+        Judged::Tokens => ["cross_entropy", "perplexity"],
     };
     writeln!(
         out,

@@ -58,11 +58,13 @@ impl Report {
                 let name = labels.first().map_or("", String::as_str);
                 let picture = numbers_picture::draw(&residuals.pairs, name);
                 files.insert("numbers.svg", picture.into_bytes());
-            } else {
+            } else if !evaluation.classes.is_empty() {
                 let picture = confusion_picture::draw(&evaluation.confusion, labels);
                 files.insert("confusion.svg", picture.into_bytes());
             }
-            if let (Some(pictures), None) = (&pictures, &evaluation.residuals) {
+            if let Some(pictures) = &pictures
+                && !evaluation.classes.is_empty()
+            {
                 let picture = mistakes_picture::draw(&evaluation.most_confused, pictures);
                 files.insert("most_confused.svg", picture.into_bytes());
             }

@@ -1,5 +1,6 @@
 //! Runs a recipe: trains, keeps checkpoints, judges the result and reports on it.
 
+mod feed;
 mod observer;
 mod outcome;
 mod request;
@@ -11,13 +12,13 @@ mod trees;
 use burn::module::Module as _;
 use mofang_data::{CompiledPipeline, Dataset, SplitName};
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
-use mofang_types::Tensor;
+use mofang_types::{ModelInput, Task, Tensor};
 
 pub use observer::{EpochProgress, NoObserver, TrainObserver, TrainStart};
 pub use outcome::{RunStatus, TrainOutcome};
 pub use request::{InitialWeights, Resume, TrainRequest};
 
-use crate::baseline::baselines;
+use crate::baseline::{baselines, token_baselines};
 use crate::checkpoint::CheckpointFolder;
 use crate::evaluation::{Evaluation, InferFailure, evaluate};
 use crate::gate::GateResult;
@@ -61,7 +62,7 @@ fn finish(session: Session<'_>, reason: StopReason) -> Result<TrainOutcome, Trai
         &session.dataset,
         &session.pipeline,
         &mut *session.observer,
-        &mut |batch: &Tensor| infer(&network, batch),
+        &mut |batch: &Tensor| infer(&network, &session.recipe, batch),
     )?;
     let metrics = evaluation.as_ref().map(|evaluation| &evaluation.metrics);
     let gate = gate_of(&session.recipe, &session.state, metrics);
@@ -96,7 +97,11 @@ fn judge(
     let labels = &dataset.labels;
     let mut evaluation = evaluate(split, pipeline, infer, labels, &recipe.evaluate_settings())?;
     if let Ok(train) = dataset.split(SplitName::Train) {
-        evaluation.baselines = baselines(train, split, labels.len());
+        evaluation.baselines = if pipeline.generation().is_some() {
+            token_baselines(train, split, pipeline)
+        } else {
+            baselines(train, split, labels.len())
+        };
     }
     Ok(Some(evaluation))
 }
@@ -141,18 +146,31 @@ fn gate_of(
     GateResult::new(&evaluate.gate, test.unwrap_or(&nothing), target)
 }
 
-/// Outputs of a network for a prepared batch.
-fn infer(network: &Network, batch: &Tensor) -> Result<Tensor, InferFailure> {
-    network
-        .infer(batch)
-        .map_err(|error| Box::new(error) as InferFailure)
+/// Outputs of a network for a prepared batch; those of a language model for each token.
+fn infer(network: &Network, recipe: &Recipe, batch: &Tensor) -> Result<Tensor, InferFailure> {
+    let outputs = if recipe.model.task == Task::TextGeneration {
+        network.infer_steps(batch)
+    } else {
+        network.infer(batch)
+    };
+    outputs.map_err(|error| Box::new(error) as InferFailure)
 }
 
 /// What a network is built from.
 fn network_spec(recipe: &Recipe, pipeline: &CompiledPipeline) -> Result<NetworkSpec, TrainError> {
+    let input = Recipe::input_of(pipeline)?;
+    let outputs = match (recipe.model.task, &input) {
+        (
+            Task::TextGeneration,
+            ModelInput::Tokens {
+                vocabulary_size, ..
+            },
+        ) => *vocabulary_size,
+        _ => pipeline.labels().len(),
+    };
     Ok(NetworkSpec {
         architecture: recipe.architecture.spec(),
-        input: Recipe::input_of(pipeline)?,
-        outputs: pipeline.labels().len(),
+        input,
+        outputs,
     })
 }

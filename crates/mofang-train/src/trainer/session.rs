@@ -8,13 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use burn::module::Module as _;
-use mofang_data::{
-    Batch, CompiledPipeline, DataError, DataLoader, Dataset, FittedPipeline, LoaderSettings,
-    SplitName,
-};
+use mofang_data::{Batch, CompiledPipeline, Dataset, FittedPipeline, SplitName};
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
 use mofang_types::{ArtifactDigest, Clock, Tensor, WEIGHTS_FILE};
 
+use super::feed::{Batches, Feed};
 use super::step::{self, StepInput, StepResult};
 use super::stopping;
 use super::{
@@ -23,7 +21,7 @@ use super::{
 };
 use crate::checkpoint::{Checkpoint, CheckpointFolder, CheckpointWriter};
 use crate::early_stopping::EarlyStopping;
-use crate::evaluation::{self, EvaluateError, Evaluation};
+use crate::evaluation::{EvaluateError, Evaluation};
 use crate::files::FileError;
 use crate::gate::GateResult;
 use crate::loss::Loss;
@@ -34,8 +32,6 @@ use crate::optimizer::{Optimizer, OptimizerState};
 use crate::report::{Report, RunFacts};
 use crate::run_state::{EpochRecord, EpochSums, RunState, STATE_FORMAT_VERSION};
 use crate::{Recipe, StopReason, TrainError};
-
-type Batches = Box<dyn Iterator<Item = Result<Batch, DataError>>>;
 
 /// How the loop ended.
 pub(super) enum End {
@@ -59,8 +55,8 @@ pub(super) struct Session<'a> {
     clock: Arc<dyn Clock>,
     stop: Arc<AtomicBool>,
     optimizer: Box<dyn Optimizer>,
-    loader: DataLoader,
-    validation: Option<DataLoader>,
+    loader: Feed,
+    validation: Option<Feed>,
     writer: CheckpointWriter,
     log: MetricsLog,
     span: Span,
@@ -98,7 +94,8 @@ impl<'a> Session<'a> {
         let loss = recipe.loss(&class_weights(&recipe, &dataset)?);
         let spec = network_spec(&recipe, &pipeline)?;
         let pipeline = Arc::new(pipeline);
-        let (loader, validation) = loaders(&recipe, &dataset, &pipeline)?;
+        let loader = Feed::train(&recipe, &dataset, &pipeline)?;
+        let validation = Feed::validation(&recipe, &dataset, &pipeline)?;
         if validation.is_none() && recipe.train.needs_validation() {
             return Err(TrainError::NoValidation(dataset.name.clone()));
         }
@@ -214,7 +211,7 @@ impl<'a> Session<'a> {
     }
 
     fn batches(&self, epoch: u64, start: usize) -> Batches {
-        Box::new(self.loader.epoch(epoch, start))
+        self.loader.epoch(epoch, start)
     }
 
     fn step(&mut self, batch: Batch) -> Result<(), TrainError> {
@@ -315,8 +312,9 @@ impl<'a> Session<'a> {
             self.observer.evaluating(SplitName::Validation, split.len());
         }
         let network = self.network.valid();
-        let answer = &mut |batch: &Tensor| infer(&network, batch);
-        match evaluation::collect(loader, &self.pipeline, answer, self.dataset.labels.len()) {
+        let recipe = &self.recipe;
+        let answer = &mut |batch: &Tensor| infer(&network, recipe, batch);
+        match loader.judge(&self.pipeline, answer, self.dataset.labels.len()) {
             Ok(outcomes) => Ok(compute_all(&outcomes)),
             Err(EvaluateError::Outcomes(OutcomesError::NotFinite { .. })) => {
                 Err(self.diverged(self.state.step, "the output on the validation split"))
@@ -415,37 +413,6 @@ impl<'a> Session<'a> {
             recipe: self.recipe,
         }
     }
-}
-
-/// The loaders of the train and, where there is one, the validation split.
-fn loaders(
-    recipe: &Recipe,
-    dataset: &Dataset,
-    pipeline: &Arc<CompiledPipeline>,
-) -> Result<(DataLoader, Option<DataLoader>), DataError> {
-    let train = DataLoader::new(
-        Arc::clone(dataset.split(SplitName::Train)?),
-        Arc::clone(pipeline),
-        LoaderSettings {
-            batch_size: recipe.train.batch_size,
-            shuffle: true,
-            seed: recipe.train.seed,
-            augmentations: recipe.augmentations.clone(),
-            threads: recipe.train.loader_threads,
-            drop_last: recipe.train.drop_last,
-            group_by_length: recipe.train.group_by_length,
-            ..LoaderSettings::default()
-        },
-    )?;
-    let validation = dataset.splits.get(&SplitName::Validation).map(|split| {
-        let settings = LoaderSettings {
-            batch_size: recipe.evaluate.batch_size,
-            threads: recipe.train.loader_threads,
-            ..LoaderSettings::default()
-        };
-        DataLoader::new(Arc::clone(split), Arc::clone(pipeline), settings)
-    });
-    Ok((train, validation.transpose()?))
 }
 
 /// The weight of each class; none for numbers, and where every class counts the same.

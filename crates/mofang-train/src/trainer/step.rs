@@ -51,7 +51,12 @@ pub(super) fn take(
         ));
     };
     let inputs = network.input(batch.inputs, &device)?;
-    let logits = network.forward_train(inputs, step_seed(input.seed, input.step));
+    let seed = step_seed(input.seed, input.step);
+    let logits = if matches!(input.loss, Loss::NextToken { .. }) {
+        network.forward_train_steps(&inputs, seed)?
+    } else {
+        network.forward_train(inputs, seed)
+    };
     let [rows, outputs] = logits.dims();
     let values = tensor_from_burn(logits.clone().without_autodiff())?;
     let mut loss = input.loss.of(values.data(), &batch.targets, outputs);

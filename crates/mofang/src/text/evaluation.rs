@@ -9,9 +9,14 @@ const MISTAKES_MAX: usize = 10;
 /// Metrics, the numbers of each class, and the surest mistakes.
 pub(crate) fn evaluation(view: &EvaluationView) -> String {
     let evaluation = &view.evaluation;
+    let is_of_tokens = evaluation.classes.is_empty() && evaluation.residuals.is_none();
     let mut text = format!(
-        "{}@{} on {}: {} examples\n\n",
-        view.model, view.version, view.dataset, evaluation.examples
+        "{}@{} on {}: {} {}\n\n",
+        view.model,
+        view.version,
+        view.dataset,
+        evaluation.examples,
+        if is_of_tokens { "tokens" } else { "examples" }
     );
     let metrics: Vec<Vec<String>> = evaluation
         .metrics
@@ -19,6 +24,9 @@ pub(crate) fn evaluation(view: &EvaluationView) -> String {
         .map(|(name, value)| row([name, &format!("{value:.4}")]))
         .collect();
     text.push_str(&aligned(&metrics));
+    if is_of_tokens {
+        return text;
+    }
 
     if let Some(residuals) = &evaluation.residuals {
         let mut errors = vec![row(["EXAMPLE", "IS", "PREDICTED"])];
