@@ -10,7 +10,7 @@ use std::time::Duration;
 use burn::module::Module as _;
 use mofang_data::{Batch, CompiledPipeline, Dataset, FittedPipeline, SplitName};
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
-use mofang_types::{ArtifactDigest, Clock, Tensor, WEIGHTS_FILE};
+use mofang_types::{ArtifactDigest, Clock, Task, Tensor, WEIGHTS_FILE};
 
 use super::feed::{Batches, Feed};
 use super::step::{self, StepInput, StepResult};
@@ -115,6 +115,10 @@ impl<'a> Session<'a> {
             Resume::Fresh => return Err(TrainError::NotEmpty(run_dir)),
         };
         let mut network = Network::new(&spec, recipe.train.seed, &cpu_device().autodiff())?;
+        if recipe.model.task == Task::TextGeneration {
+            // Another network gives outputs for a text, not for each of its tokens.
+            network.continuation()?;
+        }
         let resumed_step = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
         let (state, optimizer_state) = if let Some(checkpoint) = checkpoint {
             check_same_run(&recipe, &dataset, &fitted, &run_dir, &checkpoint.state)?;

@@ -4,6 +4,7 @@
 mod fine_tuning;
 mod golden_metrics;
 mod kill;
+mod language;
 mod recipes;
 mod resume;
 mod rules;
