@@ -9,6 +9,9 @@ pub(crate) const CONFIG_FILE: &str = "config.json";
 /// The tokenizer, in the form of the library tokenizers.
 pub(crate) const TOKENIZER_FILE: &str = "tokenizer.json";
 
+/// How texts go on, for a language model of transformers.
+pub(crate) const GENERATION_FILE: &str = "generation_config.json";
+
 /// The steps of a model of sentence-transformers.
 pub(crate) const MODULES_FILE: &str = "modules.json";
 
@@ -70,6 +73,7 @@ fn is_description(name: &str) -> bool {
     is_step
         || [
             CONFIG_FILE,
+            GENERATION_FILE,
             IMAGES_FILE,
             LENGTH_FILE,
             MODULES_FILE,
@@ -121,7 +125,7 @@ impl<'a> Files<'a> {
             )),
             (Some(first), Some(second)) => Err(ImportError::Files(format!(
                 "\"{}\" and \"{}\" both have weights; weights in several parts are not read: save \
-                 them as one file",
+                 them as one file (save_pretrained with a larger max_shard_size)",
                 first.name, second.name
             ))),
         }
@@ -137,6 +141,7 @@ mod tests {
         let names = [
             "README.md",
             "config.json",
+            "generation_config.json",
             "pytorch_model.bin",
             "model.safetensors",
             "tokenizer.json",
@@ -149,6 +154,7 @@ mod tests {
             files_to_import(&names),
             [
                 "config.json",
+                "generation_config.json",
                 "tokenizer.json",
                 "1_Pooling/config.json",
                 "model.safetensors"

@@ -7,7 +7,8 @@
 //! the [`ImportReport`].
 //!
 //! The architecture is found by one of five ways, in this order: it is named in the options; a `config.json`
-//! of transformers beside the weights describes it, with the tokenizer in `tokenizer.json`; the file
+//! of transformers beside the weights describes it, with the tokenizer in `tokenizer.json` and how the texts of a
+//! language model go on in `generation_config.json`; the file
 //! is a whole module whose layers can be written down; the names and shapes of the weights are those
 //! of a network that is known; or the import fails and says what to do. Loading then proves it: a
 //! weight that is missing, unexpected or of another shape is an error.

@@ -1,5 +1,7 @@
 //! Models as transformers and sentence-transformers keep them: what `config.json` and the files beside it say of
-//! the weights of BERT and `ViT`.
+//! the weights of BERT and `ViT`; those of GPT-2 and Llama are below, in `language_model`.
+
+mod language_model;
 
 use std::collections::BTreeMap;
 
@@ -69,7 +71,6 @@ struct ImageConfig {
 /// `config.json`, as far as it is no option of the architecture.
 #[derive(Debug, Deserialize)]
 struct Config {
-    model_type: Option<String>,
     hidden_size: Option<usize>,
     max_position_embeddings: Option<usize>,
     pad_token_id: Option<usize>,
@@ -120,12 +121,15 @@ pub(crate) fn describe(
     state: StateDict,
 ) -> Result<Described, ImportError> {
     let json: Value = read(files, CONFIG_FILE)?.unwrap_or_default();
-    let config: Config = part(CONFIG_FILE, &json)?;
-    match config.model_type.as_deref().unwrap_or("none") {
-        "bert" => texts(files, options, state, &json, &config),
-        "vit" => images(files, options, state, &json, &config),
+    let config = || part::<Config>(CONFIG_FILE, &json);
+    let model_type = json.get("model_type").and_then(Value::as_str);
+    match model_type.unwrap_or("none") {
+        "bert" => texts(files, options, state, &json, &config()?),
+        "gpt2" => language_model::describe(&language_model::GPT2, files, options, state, &json),
+        "llama" => language_model::describe(&language_model::LLAMA, files, options, state, &json),
+        "vit" => images(files, options, state, &json, &config()?),
         other => Err(ImportError::Files(format!(
-            "{CONFIG_FILE} has the model_type \"{}\"; bert and vit are read",
+            "{CONFIG_FILE} has the model_type \"{}\"; bert, gpt2, llama and vit are read",
             shortened(other)
         ))),
     }
@@ -215,19 +219,7 @@ fn texts(
             shortened(kind)
         )));
     }
-    for (given, option) in [
-        (options.preset.is_some(), "preset"),
-        (options.mean.is_some(), "mean"),
-        (options.std.is_some(), "std"),
-        (options.image_shape.is_some(), "image_shape"),
-    ] {
-        if given {
-            return Err(ImportError::InvalidOption {
-                option,
-                reason: "the model takes texts, not images".to_owned(),
-            });
-        }
-    }
+    refuse_image_options(options)?;
     let Some(hidden_size) = config.hidden_size else {
         return Err(ImportError::Files(format!(
             "{CONFIG_FILE} has no hidden_size"
@@ -267,13 +259,7 @@ fn texts(
         Some(classes) => labels(options, config, classes, &mut notes)?,
         None => Vec::new(),
     };
-    let Some(tokenizer) = files.get(TOKENIZER_FILE) else {
-        return Err(ImportError::Missing {
-            what: "the tokenizer",
-            option: "tokenizer.json beside the weights (a tokenizer of transformers writes it by \
-                     save_pretrained)",
-        });
-    };
+    let tokenizer = tokenizer_file(files)?;
     let input = input(tokenizer, &pipeline, &labels)?;
     if let (Some(own), ModelInput::Tokens { padding_id, .. }) = (config.pad_token_id, &input)
         && own != *padding_id
@@ -299,6 +285,33 @@ fn texts(
         named: BTreeMap::from([(TOKENIZER_FILE.to_owned(), tokenizer.to_vec())]),
         state,
         notes,
+    })
+}
+
+/// Options that say how images are prepared are of no use for a model of texts.
+fn refuse_image_options(options: &ImportOptions) -> Result<(), ImportError> {
+    for (given, option) in [
+        (options.preset.is_some(), "preset"),
+        (options.mean.is_some(), "mean"),
+        (options.std.is_some(), "std"),
+        (options.image_shape.is_some(), "image_shape"),
+    ] {
+        if given {
+            return Err(ImportError::InvalidOption {
+                option,
+                reason: "the model takes texts, not images".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The tokenizer, without which no text becomes tokens.
+fn tokenizer_file<'a>(files: &Files<'a>) -> Result<&'a [u8], ImportError> {
+    files.get(TOKENIZER_FILE).ok_or(ImportError::Missing {
+        what: "the tokenizer",
+        option: "tokenizer.json beside the weights (a tokenizer of transformers writes it by \
+                 save_pretrained)",
     })
 }
 

@@ -53,7 +53,10 @@ pub enum RuntimeError {
     #[error(transparent)]
     Host(#[from] HostError),
     /// The model goes on with no texts.
-    #[error("the model is of the task {task}, and only one of text-generation goes on with texts")]
+    #[error(
+        "the model is of the task {task}, and only one of text-generation goes on with texts; ask it for a \
+         prediction instead"
+    )]
     NoLanguageModel {
         /// The task that the manifest names.
         task: String,

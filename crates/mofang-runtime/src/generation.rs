@@ -82,7 +82,7 @@ impl Predictor {
         let no_language_model = || RuntimeError::NoLanguageModel {
             task: self.manifest().task.to_string(),
         };
-        let (Some(_), Some(tokenizer), Some(ModelInput::Tokens { length_max, .. })) = (
+        let (Some(defaults), Some(tokenizer), Some(ModelInput::Tokens { length_max, .. })) = (
             self.generation(),
             self.pipeline().tokenizer(),
             self.pipeline().input(),
@@ -93,7 +93,7 @@ impl Predictor {
         let prompt = self.pipeline().prompt(prompt, warnings)?;
         let mut sampler = Sampler::new(settings.sampling, settings.seed);
         sampler.see(&prompt);
-        let ends = ends_of(tokenizer);
+        let ends = ends_of(tokenizer, &defaults.stop.tokens);
         let forbidden = forbidden(tokenizer, &ends);
         let mut reader = Reader {
             length_max,
@@ -134,10 +134,13 @@ impl Predictor {
     }
 }
 
-/// Ids that end a text: that of its end, and that of the beginning of another.
-fn ends_of(tokenizer: &Tokenizer) -> BTreeSet<u32> {
+/// Ids that end a text: that of its end, that of the beginning of another, and those that the package names.
+fn ends_of(tokenizer: &Tokenizer, named: &[String]) -> BTreeSet<u32> {
     let beginning = tokenizer.beginning().iter().copied();
-    beginning.chain(tokenizer.end_id()).collect()
+    let named = named
+        .iter()
+        .filter_map(|token| tokenizer.token_to_id(token));
+    beginning.chain(tokenizer.end_id()).chain(named).collect()
 }
 
 /// Ids that stand for no text and end none.

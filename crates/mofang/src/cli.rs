@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Serve(commands::serve::ServeArgs),
     /// Ask a model about files
     Predict(commands::predict::PredictArgs),
+    /// Go on with a text, by a language model
+    Generate(commands::generate::GenerateArgs),
     /// Measure a model on a split of a dataset
     Evaluate(commands::evaluate::EvaluateArgs),
     /// Models, their versions and aliases
@@ -108,6 +110,7 @@ impl Command {
             Self::Import(_) => "import",
             Self::Serve(_) => "serve",
             Self::Predict(_) => "predict",
+            Self::Generate(_) => "generate",
             Self::Evaluate(_) => "evaluate",
             Self::Models(_) => "models",
             Self::Runs(_) => "runs",
@@ -127,6 +130,7 @@ impl Command {
             | Self::Train(_)
             | Self::Import(_)
             | Self::Predict(_)
+            | Self::Generate(_)
             | Self::Evaluate(_)
             | Self::Models(_)
             | Self::Runs(_)

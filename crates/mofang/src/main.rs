@@ -92,6 +92,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Import(args) => commands::import::run(&context, args),
         Command::Serve(args) => commands::serve::run(&context, args),
         Command::Predict(args) => commands::predict::run(&context, args),
+        Command::Generate(args) => commands::generate::run(&context, args),
         Command::Evaluate(args) => commands::evaluate::run(&context, args),
         Command::Models(command) => commands::models::run(&context, command),
         Command::Runs(command) => commands::runs::run(&context, command),

@@ -1,6 +1,7 @@
 //! Everything that the program says: results on stdout in the asked format, remarks on stderr.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use anyhow::Context as _;
@@ -101,10 +102,20 @@ impl Output {
 
     /// Writes to stdout as it is. A reader that has gone away (`| head`) is no failure.
     pub(crate) fn raw(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.write(bytes).map(|_| ())
+    }
+
+    /// A piece of a text that is still being made; breaks when its reader has gone away.
+    pub(crate) fn piece(&self, text: &str) -> anyhow::Result<ControlFlow<()>> {
+        self.write(text.as_bytes())
+    }
+
+    fn write(&self, bytes: &[u8]) -> anyhow::Result<ControlFlow<()>> {
         let mut stdout = lock(&self.stdout);
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result.context("failed to write to stdout"),
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+            Err(error) => Err(error).context("failed to write to stdout"),
         }
     }
 

@@ -11,6 +11,11 @@ pub(crate) fn generator() -> anyhow::Result<ChaCha20Rng> {
     Ok(ChaCha20Rng::from_seed(bytes()?))
 }
 
+/// A seed that is short enough to be typed, and exact in every reader of JSON.
+pub(crate) fn seed() -> anyhow::Result<u64> {
+    Ok(u64::from(u32::from_le_bytes(bytes()?)))
+}
+
 /// A password of 192 random bits.
 pub(crate) fn password() -> anyhow::Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(bytes::<24>()?))

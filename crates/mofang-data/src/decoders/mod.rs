@@ -64,6 +64,9 @@ pub struct StopRule {
     /// Texts before which it ends.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<String>,
+    /// Tokens that end it besides those by which the tokenizer ends texts, such as `<|im_end|>`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
 }
 
 impl Default for StopRule {
@@ -71,6 +74,7 @@ impl Default for StopRule {
         Self {
             max_tokens: 256,
             texts: Vec::new(),
+            tokens: Vec::new(),
         }
     }
 }
@@ -108,7 +112,7 @@ pub fn all() -> &'static [StepInfo] {
         },
         StepInfo {
             name: "stop",
-            summary: "ends a text after `max_tokens` tokens, and before one of `texts`",
+            summary: "ends a text after `max_tokens` tokens, before one of `texts`, and at one of `tokens`",
         },
         StepInfo {
             name: "top_k",

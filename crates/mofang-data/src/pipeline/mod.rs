@@ -188,6 +188,9 @@ impl Pipeline {
         };
         let answer = crate::decoders::check(&self.decoders)?;
         answer.check_fitted()?;
+        if let Answer::Generation(defaults) = &answer {
+            check_ends(front.as_ref(), &defaults.stop.tokens)?;
+        }
         let domain = self.domain()?;
         if answer == Answer::Values && domain != Domain::Tensor {
             return Err(DataError::InvalidPipeline(format!(
@@ -200,6 +203,18 @@ impl Pipeline {
             answer,
             labels: labels.to_vec(),
         })
+    }
+}
+
+/// That the tokenizer has the tokens that end a text.
+fn check_ends(front: &dyn Front, tokens: &[String]) -> Result<(), DataError> {
+    let tokenizer = front.texts().map(TextFront::tokenizer);
+    let id_of = |token: &str| tokenizer.and_then(|tokenizer| tokenizer.token_to_id(token));
+    match tokens.iter().find(|token| id_of(token).is_none()) {
+        Some(token) => Err(DataError::InvalidPipeline(format!(
+            "`stop`: the tokenizer has no token \"{token}\""
+        ))),
+        None => Ok(()),
     }
 }
 

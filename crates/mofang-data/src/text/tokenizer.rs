@@ -32,6 +32,8 @@ pub struct Tokenizer {
     mask_id: Option<u32>,
     /// Ids that stand for no text, other than the unknown token.
     special: BTreeSet<u32>,
+    /// Ids between those of tokens that no token has.
+    unused: Vec<u32>,
     /// Ids that the tokenizer puts before a text.
     beginning: Vec<u32>,
     end_id: Option<u32>,
@@ -76,8 +78,8 @@ impl Tokenizer {
         inner.with_padding(None);
         // A text that has "[CLS]" in it means these five characters.
         inner.set_encode_special_tokens(true);
-        let largest = inner.get_vocab(true).into_values().max();
-        let vocabulary_size = largest.map_or(0, |id| id as usize + 1);
+        let used: BTreeSet<u32> = inner.get_vocab(true).into_values().collect();
+        let vocabulary_size = used.last().map_or(0, |id| *id as usize + 1);
         if vocabulary_size == 0 || vocabulary_size > VOCABULARY_SIZE_MAX {
             return Err(malformed(format!(
                 "it has {vocabulary_size} tokens; 1 to {VOCABULARY_SIZE_MAX} can be used"
@@ -105,6 +107,10 @@ impl Tokenizer {
             unknown_id,
             mask_id: find(&MASK_TOKENS),
             special,
+            unused: (0..)
+                .take(vocabulary_size)
+                .filter(|id| !used.contains(id))
+                .collect(),
             beginning,
             end_id: behind.or_else(|| find(&END_TOKENS)),
             inner,
@@ -132,9 +138,11 @@ impl Tokenizer {
         self.special.contains(&id)
     }
 
-    /// Ids that stand for no text that could be told: the special ones and that of the unknown token.
+    /// Ids that stand for no text that could be told: the special ones, that of the unknown token, and those
+    /// that no token has.
     pub fn textless_ids(&self) -> impl Iterator<Item = u32> {
-        self.special.iter().copied().chain(self.unknown_id)
+        let special = self.special.iter().chain(&self.unused);
+        special.copied().chain(self.unknown_id)
     }
 
     /// Ids that the tokenizer puts before a text, such as that of `<s>`; mostly none.
@@ -150,6 +158,11 @@ impl Tokenizer {
     /// The id of a token.
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
+    }
+
+    /// The token of an id.
+    pub fn id_to_token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
     }
 
     /// Cuts a text, with the special tokens of the tokenizer around it where `add_special_tokens` is

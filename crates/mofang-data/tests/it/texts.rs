@@ -204,6 +204,44 @@ fn what_is_cut_comes_back() {
 }
 
 #[test]
+fn an_id_that_no_token_has_stands_for_no_text() {
+    let bytes = trained(TokenizerModel::Characters);
+    let size = Tokenizer::from_json(&bytes).unwrap().vocabulary_size();
+    let mut json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    for id in json["model"]["vocab"].as_object_mut().unwrap().values_mut() {
+        if *id == size - 1 {
+            *id = (size + 1).into();
+        }
+    }
+    let tokenizer = Tokenizer::from_json(&serde_json::to_vec(&json).unwrap()).unwrap();
+    assert_eq!(tokenizer.vocabulary_size(), size + 2);
+    let textless: Vec<u32> = tokenizer.textless_ids().collect();
+    for id in [size - 1, size] {
+        let id = u32::try_from(id).unwrap();
+        assert_eq!(tokenizer.id_to_token(id), None);
+        assert!(textless.contains(&id), "{id} is not in {textless:?}");
+    }
+}
+
+#[test]
+fn a_text_ends_at_tokens_that_the_tokenizer_has() {
+    let bytes = trained(TokenizerModel::Characters);
+    let files = PipelineFiles::from([("tokenizer.json".to_owned(), bytes)]);
+    let ending_at = |token: &str| {
+        let pipeline = Pipeline::from_json(&json!({
+            "transforms": [{"type": "tokenize", "from": "tokenizer.json"}],
+            "decoders": [{"type": "sample"}, {"type": "stop", "tokens": [token]}, {"type": "detokenize"}],
+        }))
+        .unwrap();
+        pipeline.compile_with(&[], &files)
+    };
+    let compiled = ending_at("[MASK]").unwrap();
+    assert_eq!(compiled.generation().unwrap().stop.tokens, ["[MASK]"]);
+    let message = ending_at("<|im_end|>").unwrap_err().to_string();
+    assert!(message.contains("no token \"<|im_end|>\""), "{message}");
+}
+
+#[test]
 fn the_order_of_the_texts_does_not_change_a_tokenizer() {
     for model in [TokenizerModel::Bpe, TokenizerModel::Wordpiece] {
         let settings = TrainTokenizer {

@@ -16,9 +16,12 @@ use mofang_types::{
 };
 use serde_json::{Value, json};
 
-type Folder = BTreeMap<String, Vec<u8>>;
+use crate::alphabet::Folder;
 
-fn import_folder(folder: &Folder, options: &ImportOptions) -> Result<Import, ImportError> {
+pub(crate) fn import_folder(
+    folder: &Folder,
+    options: &ImportOptions,
+) -> Result<Import, ImportError> {
     let names: Vec<&str> = folder.keys().map(String::as_str).collect();
     let files: Vec<ImportFile<'_>> = files_to_import(&names)
         .into_iter()
@@ -35,7 +38,7 @@ fn import_folder(folder: &Folder, options: &ImportOptions) -> Result<Import, Imp
     })
 }
 
-fn predictor(import: &Import) -> Predictor {
+pub(crate) fn predictor(import: &Import) -> Predictor {
     let package = Package {
         manifest: import.manifest.clone(),
         files: import.files.clone(),

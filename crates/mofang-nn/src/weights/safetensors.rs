@@ -76,7 +76,7 @@ impl StateDict {
         let file = SafeTensors::deserialize(bytes).map_err(malformed)?;
         let mut tensors = Vec::new();
         for (name, view) in file.iter() {
-            if !is_no_weight(name) {
+            if !is_no_weight(name, view.shape()) {
                 let tensor = Tensor::new(view.shape().to_vec(), decode(name, &view)?)?;
                 tensors.push((name.to_owned(), tensor));
             }

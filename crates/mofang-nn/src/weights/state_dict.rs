@@ -15,9 +15,18 @@ pub(super) const BATCH_COUNTER: &str = ".num_batches_tracked";
 /// The numbers 0, 1, 2, … that BERT keeps beside its weights.
 const POSITIONS: &str = "position_ids";
 
-/// Whether a tensor of this name is no weight.
-pub(super) fn is_no_weight(name: &str) -> bool {
-    name.ends_with(BATCH_COUNTER) || name.rsplit('.').next() == Some(POSITIONS)
+/// What older checkpoints of GPT-2 and Llama keep beside their weights: a score that hides, and the angles of
+/// positions.
+const DECODER_BUFFERS: [&str; 2] = [".attn.masked_bias", ".rotary_emb.inv_freq"];
+
+/// Whether a tensor of this name and shape is no weight.
+pub(super) fn is_no_weight(name: &str, shape: &[usize]) -> bool {
+    // GPT-2's mask `[1, 1, positions, positions]` has the name that a linear layer's bias could have.
+    let is_mask = name.ends_with(".attn.bias") && shape.len() == 4;
+    is_mask
+        || name.ends_with(BATCH_COUNTER)
+        || name.rsplit('.').next() == Some(POSITIONS)
+        || DECODER_BUFFERS.iter().any(|buffer| name.ends_with(buffer))
 }
 
 /// Prefixes that a network within a larger one gives to its own names: `BertForSequenceClassification` has the
@@ -36,7 +45,7 @@ impl StateDict {
         Self {
             tensors: tensors
                 .into_iter()
-                .filter(|(name, _)| !is_no_weight(name))
+                .filter(|(name, tensor)| !is_no_weight(name, tensor.shape()))
                 .collect(),
         }
     }

@@ -31,7 +31,7 @@ impl WeightShapes {
         Self {
             shapes: shapes
                 .into_iter()
-                .filter(|(name, _)| !is_no_weight(name))
+                .filter(|(name, shape)| !is_no_weight(name, shape))
                 .collect(),
         }
     }
@@ -94,5 +94,19 @@ mod tests {
         let shapes = shapes(&["l.0.w", "l.1.w", "l.3.w", "bn.num_batches_tracked"]);
         assert_eq!(shapes.names().count(), 3);
         assert_eq!(shapes.count("l", "w"), 2);
+    }
+
+    #[test]
+    fn what_decoders_keep_beside_their_weights_is_left_out() {
+        let of = |name: &str, shape: &[usize]| (name.to_owned(), shape.to_vec());
+        let shapes = WeightShapes::new([
+            of("h.0.attn.bias", &[1, 1, 8, 8]),
+            of("h.0.attn.c_attn.bias", &[12]),
+            of("h.0.attn.masked_bias", &[]),
+            of("layers.0.self_attn.rotary_emb.inv_freq", &[4]),
+            of("mixer.attn.bias", &[12]),
+        ]);
+        let names: Vec<&str> = shapes.names().collect();
+        assert_eq!(names, ["h.0.attn.c_attn.bias", "mixer.attn.bias"]);
     }
 }

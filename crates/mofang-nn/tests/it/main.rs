@@ -4,6 +4,7 @@
 mod decoders;
 mod determinism;
 mod golden;
+mod llama2c;
 mod minilm;
 mod recognition;
 mod robustness;

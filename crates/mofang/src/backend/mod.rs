@@ -2,18 +2,20 @@
 //!
 //! A command asks a [`Backend`] and shows what comes back; it never knows which one answered.
 
+mod events;
 mod remote;
 mod views;
 
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 
 use mofang_data::{RawExample, SplitReference};
 use mofang_import::ImportOptions;
 use mofang_registry::VersionDiff;
-use mofang_types::{AliasName, ModelName, ModelReference, Selector};
+use mofang_types::{AliasName, GenerationOptions, ModelName, ModelReference, Selector};
 
 pub(crate) use remote::{Body, Remote};
-pub(crate) use views::{NewKey, Predicted};
+pub(crate) use views::{Generated, NewKey, Predicted};
 
 // Both backends answer with the types of the HTTP interface, so a program that reads `--format json`
 // sees the same whichever answered.
@@ -89,6 +91,15 @@ pub(crate) trait Inference {
         example: RawExample,
         top_k: Option<usize>,
     ) -> anyhow::Result<Predicted>;
+    /// Goes on with a text. `told` gets what is sure of it as soon as it is; when it breaks, nothing more is
+    /// computed, and what comes back is of no use.
+    fn generate(
+        &self,
+        reference: &ModelReference,
+        prompt: &str,
+        options: &GenerationOptions,
+        told: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> anyhow::Result<Generated>;
     /// Measures a model on a split.
     fn evaluate(
         &self,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -9,15 +10,20 @@ use mofang_data::{RawExample, SplitReference};
 use mofang_http::PageView;
 use mofang_http::view::{DatasetsView, PredictView};
 use mofang_registry::VersionDiff;
-use mofang_types::{AliasName, ArtifactDigest, ErrorCode, ModelName, ModelReference, Selector};
+use mofang_types::{
+    AliasName, ArtifactDigest, ErrorCode, FinishReason, GeneratedText, GenerationOptions,
+    ModelName, ModelReference, Selector,
+};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use ureq::http::{Method, Request};
+use ureq::http::{Method, Request, Response};
 
+use super::events::Events;
 use super::{
     Accounts, AliasMoveView, Backend, CardView, CreatedKeyView, DatasetView, Datasets, DoctorView,
-    EvaluationView, ImportedView, Inference, KeyView, ModelView, Models, NewKey, Predicted,
-    Submission, UserView, VersionView,
+    EvaluationView, Generated, ImportedView, Inference, KeyView, ModelView, Models, NewKey,
+    Predicted, Submission, UserView, VersionView,
 };
 use crate::exit::{CodedResult as _, Failure};
 
@@ -80,14 +86,34 @@ impl Remote {
 
     /// Sends a request and reads the JSON of its answer; `null` when the answer is empty.
     pub(crate) fn send(&self, method: Method, path: &str, body: Body) -> anyhow::Result<Value> {
+        let mut answer = self.ask(method, path, "application/json", body)?;
+        let bytes = self.read_whole(&mut answer)?;
+        if answer.status().is_success() {
+            if bytes.is_empty() {
+                return Ok(Value::Null);
+            }
+            return serde_json::from_slice(&bytes)
+                .with_context(|| format!("failed to understand the server's answer to {path}"));
+        }
+        Err(self.refusal(answer.status().as_u16(), &bytes).into())
+    }
+
+    /// Sends a request; the body of its answer is not read yet.
+    fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Body,
+    ) -> anyhow::Result<Response<ureq::Body>> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url));
         if let Some(bearer) = &self.bearer {
             request = request.header("authorization", format!("Bearer {bearer}"));
         }
-        request = request.header("accept", "application/json");
-        let asked = || format!("failed to ask the server {}", self.url);
+        request = request.header("accept", accept);
+        let asked = || self.asked();
         let answer = match body {
             Body::Empty => self.agent.run(request.body(()).with_context(asked)?),
             Body::Json(value) => {
@@ -104,24 +130,18 @@ impl Remote {
                 self.agent.run(request.with_context(asked)?)
             }
         };
-        let mut answer = answer
+        answer
             .map_err(|error| Failure::new(ErrorCode::Unavailable, error.to_string()))
-            .with_context(asked)?;
-        let status = answer.status();
-        let bytes = answer
-            .body_mut()
-            .with_config()
-            .limit(ANSWER_BYTES_MAX)
-            .read_to_vec()
-            .with_context(asked)?;
-        if status.is_success() {
-            if bytes.is_empty() {
-                return Ok(Value::Null);
-            }
-            return serde_json::from_slice(&bytes)
-                .with_context(|| format!("failed to understand the server's answer to {path}"));
-        }
-        Err(self.refusal(status.as_u16(), &bytes).into())
+            .with_context(asked)
+    }
+
+    fn read_whole(&self, answer: &mut Response<ureq::Body>) -> anyhow::Result<Vec<u8>> {
+        let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        body.read_to_vec().with_context(|| self.asked())
+    }
+
+    fn asked(&self) -> String {
+        format!("failed to ask the server {}", self.url)
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
@@ -171,6 +191,14 @@ impl Remote {
             .map(|id| format!(", request {id}"))
             .unwrap_or_default();
         Failure::new(code, format!("{said}{hint} (status {status}{request})"))
+    }
+
+    /// A failure within an answer that began as a good one.
+    fn late_refusal(&self, problem: &str) -> Failure {
+        let json: Value = serde_json::from_str(problem).unwrap_or_default();
+        let status = json.get("status").and_then(Value::as_u64);
+        let status = status.and_then(|status| u16::try_from(status).ok());
+        self.refusal(status.unwrap_or(500), problem.as_bytes())
     }
 
     fn user_id(&self, name: &str) -> anyhow::Result<String> {
@@ -382,6 +410,34 @@ impl Models for Remote {
     }
 }
 
+/// What an event tells of a text that goes on.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum TextEvent {
+    /// How it ended, which is the last.
+    Ending(Ending),
+    /// A further piece of it.
+    Piece {
+        /// The piece.
+        text: String,
+    },
+}
+
+/// How a text ended.
+#[derive(Debug, Deserialize)]
+struct Ending {
+    finish_reason: FinishReason,
+    prompt_tokens: usize,
+    completion_tokens: usize,
+    seed: u64,
+    #[serde(default)]
+    warnings: Vec<String>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    version: Option<u32>,
+}
+
 impl Inference for Remote {
     fn predict(
         &self,
@@ -417,6 +473,58 @@ impl Inference for Remote {
             prediction,
             warnings,
         })
+    }
+
+    fn generate(
+        &self,
+        reference: &ModelReference,
+        prompt: &str,
+        options: &GenerationOptions,
+        told: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> anyhow::Result<Generated> {
+        let path = format!("/v1/models/{reference}/generate");
+        let mut body = serde_json::to_value(options).context("failed to write JSON")?;
+        body["prompt"] = prompt.into();
+        body["stream"] = true.into();
+        let mut answer = self.ask(Method::POST, &path, "text/event-stream", Body::Json(body))?;
+        if !answer.status().is_success() {
+            let bytes = self.read_whole(&mut answer)?;
+            return Err(self.refusal(answer.status().as_u16(), &bytes).into());
+        }
+        let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        let mut events = Events::new(body.reader());
+        let mut text = String::new();
+        while let Some(event) = events.next_event().with_context(|| self.asked())? {
+            if event.name == "error" {
+                return Err(self.late_refusal(&event.data).into());
+            }
+            let event: TextEvent = serde_json::from_str(&event.data)
+                .with_context(|| format!("failed to understand the server's answer to {path}"))?;
+            let ending = match event {
+                TextEvent::Ending(ending) => ending,
+                TextEvent::Piece { text: piece } => {
+                    text.push_str(&piece);
+                    if told(&piece).is_break() {
+                        anyhow::bail!("the text was left before its end");
+                    }
+                    continue;
+                }
+            };
+            return Ok(Generated {
+                model: ending.model.unwrap_or_else(|| reference.model.to_string()),
+                version: ending.version,
+                generated: GeneratedText {
+                    text,
+                    finish_reason: ending.finish_reason,
+                    prompt_tokens: ending.prompt_tokens,
+                    completion_tokens: ending.completion_tokens,
+                },
+                seed: ending.seed,
+                warnings: ending.warnings,
+            });
+        }
+        let message = "the server's answer broke off before the text was over";
+        Err(Failure::new(ErrorCode::Unavailable, message).into())
     }
 
     fn evaluate(
@@ -554,6 +662,9 @@ impl Accounts for Remote {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -565,6 +676,116 @@ mod tests {
     fn an_address_needs_a_scheme() {
         assert!(Remote::new("127.0.0.1:8080", None).is_err());
         assert_eq!(Remote::new("http://h:1/", None).unwrap().url, "http://h:1");
+    }
+
+    /// What a server that answers in these pieces makes of a request, what it was told piece by piece, and
+    /// the request.
+    fn generated(pieces: &'static [&'static str]) -> (anyhow::Result<Generated>, String, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                let mut buffer = [0; 4096];
+                let length = stream.read(&mut buffer).unwrap();
+                request.extend_from_slice(&buffer[..length]);
+            }
+            for piece in pieces {
+                // Who has heard enough may have gone.
+                let _ = stream.write_all(piece.as_bytes());
+            }
+            String::from_utf8(request).unwrap()
+        });
+        let remote = Remote::new(&url, Some("mf_key".to_owned())).unwrap();
+        let options = GenerationOptions {
+            top_k: Some(3),
+            ..GenerationOptions::default()
+        };
+        let mut told = String::new();
+        let mut listen = |piece: &str| {
+            told.push_str(piece);
+            told.push('|');
+            if piece == "enough" {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        let reference: ModelReference = "stories@2".parse().unwrap();
+        let answer = remote.generate(&reference, "Once", &options, &mut listen);
+        (answer, told, server.join().unwrap())
+    }
+
+    const STREAM: &str =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+
+    #[test]
+    fn a_text_is_told_piece_by_piece() {
+        let (answer, told, request) = generated(&[
+            STREAM,
+            "data: {\"text\": \" up",
+            "on\"}\n\ndata: {\"text\": \"\"}\n\n",
+            ": still here\n\ndata: {\"text\": \" a\"}\n\n",
+            "data: {\"finish_reason\": \"length\", \"prompt_tokens\": 1, \"completion_tokens\": 3,",
+            " \"seed\": 7, \"warnings\": [\"w\"]}\n\n",
+        ]);
+        assert!(request.starts_with("POST /v1/models/stories@2/generate "));
+        let (_, body) = request.split_once("\r\n\r\n").unwrap();
+        let body: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(
+            body,
+            json!({ "prompt": "Once", "stream": true, "top_k": 3 })
+        );
+        assert_eq!(told, " upon|| a|");
+        let answer = serde_json::to_value(answer.unwrap()).unwrap();
+        let expected = json!({
+            "model": "stories", "text": " upon a", "finish_reason": "length", "prompt_tokens": 1,
+            "completion_tokens": 3, "seed": 7, "warnings": ["w"],
+        });
+        assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn a_text_that_fails_on_its_way_says_why() {
+        let piece = "data: {\"text\": \"one\"}\n\n";
+        let problem = "event: error\ndata: {\"code\": \"overloaded\", \"status\": 503,\n\
+                       data: \"detail\": \"no room\"}\n\n";
+        let refused = "HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n\
+                       {\"code\": \"not_found\", \"detail\": \"no such model\"}";
+        for (pieces, code, part, heard) in [
+            (
+                vec![STREAM, piece, problem],
+                ErrorCode::Overloaded,
+                "no room (status 503)",
+                "one|",
+            ),
+            (vec![refused], ErrorCode::NotFound, "no such model", ""),
+            (
+                vec![STREAM, piece],
+                ErrorCode::Unavailable,
+                "broke off",
+                "one|",
+            ),
+            (
+                vec![STREAM, "data: [DONE]\n\n"],
+                ErrorCode::Internal,
+                "failed to understand",
+                "",
+            ),
+            (
+                vec![STREAM, "data: {\"text\": \"enough\"}\n\n", piece],
+                ErrorCode::Internal,
+                "before its end",
+                "enough|",
+            ),
+        ] {
+            let (answer, told, _) = generated(pieces.leak());
+            let error = answer.unwrap_err();
+            assert_eq!(crate::exit::code_of(&error), code);
+            assert!(error.to_string().contains(part), "{error}");
+            assert_eq!(told, heard);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is asked and answered where the HTTP interface has no type of its own for it.
 
-use mofang_types::{Prediction, UnixMillis};
+use mofang_types::{GeneratedText, Prediction, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// An answer with the version that gave it.
@@ -11,6 +11,21 @@ pub(crate) struct Predicted {
     pub(crate) prediction: Prediction,
     /// What whoever asks should know, such as that the end of a text was not read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A text that goes on, with the version that wrote it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Generated {
+    pub(crate) model: String,
+    /// Absent where a server does not tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<u32>,
+    #[serde(flatten)]
+    pub(crate) generated: GeneratedText,
+    /// What the draws were a function of.
+    pub(crate) seed: u64,
+    /// What whoever asks should know, such as that the beginning of a text was not read.
     pub(crate) warnings: Vec<String>,
 }
 

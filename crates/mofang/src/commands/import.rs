@@ -122,15 +122,18 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> anyhow::Result<()> {
         let name = format!("{}@{}", version.model, version.version);
         let signature = &imported.report.signature;
         let example = match &imported.report.input {
-            Some(ModelInput::Tokens { .. }) => "--text \"…\"".to_owned(),
+            Some(ModelInput::Tokens { .. }) if imported.report.task == Task::TextGeneration => {
+                format!("generate {name} \"…\"")
+            }
+            Some(ModelInput::Tokens { .. }) => format!("predict {name} --text \"…\""),
             Some(ModelInput::Image { .. } | ModelInput::Row { .. }) | None => {
                 let sizes = signature.inputs.first().and_then(TensorSpec::example_shape);
                 let sizes: Vec<String> = sizes.iter().flatten().map(ToString::to_string).collect();
-                format!("--random {}", sizes.join("x"))
+                format!("predict {name} --random {}", sizes.join("x"))
             }
         };
         format!(
-            "{}imported as {name}; try `mofang predict {name} {example}`\n",
+            "{}imported as {name}; try `mofang {example}`\n",
             text::import_report(&imported.report)
         )
     })

@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod datasets;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
+pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod models;

@@ -2,15 +2,16 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use anyhow::Context as _;
 use mofang_data::{RawExample, SplitReference};
-use mofang_runtime::Predictor;
-use mofang_types::ModelReference;
+use mofang_runtime::{GenerateSettings, Predictor, RuntimeError};
+use mofang_types::{GenerationOptions, ModelReference};
 
 use super::Local;
-use crate::backend::{EvaluationView, Inference, Predicted};
+use crate::backend::{EvaluationView, Generated, Inference, Predicted};
 use crate::exit::CodedResult as _;
 
 /// Loaded models, by the id of their version.
@@ -58,6 +59,36 @@ impl Inference for Local {
             model,
             version,
             prediction,
+            warnings,
+        })
+    }
+
+    fn generate(
+        &self,
+        reference: &ModelReference,
+        prompt: &str,
+        options: &GenerationOptions,
+        told: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> anyhow::Result<Generated> {
+        let (predictor, model, version) = self.predictor(reference)?;
+        let no_language_model = || RuntimeError::NoLanguageModel {
+            task: predictor.manifest().task.to_string(),
+        };
+        let defaults = predictor
+            .generation()
+            .ok_or_else(no_language_model)
+            .coded()?;
+        let settings = GenerateSettings::new(options, defaults, 0);
+        let prompt = RawExample::Text(prompt.to_owned());
+        let mut warnings = Vec::new();
+        let generated = predictor
+            .generate(&prompt, &settings, &mut warnings, told)
+            .coded()?;
+        Ok(Generated {
+            model,
+            version: Some(version),
+            generated,
+            seed: settings.seed,
             warnings,
         })
     }

@@ -2,7 +2,10 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
+#[path = "../../../mofang-import/tests/it/alphabet.rs"]
+mod alphabet;
 mod commands;
+mod generate;
 mod help;
 mod import;
 mod onnx;
