@@ -9,7 +9,7 @@ use std::path::Path;
 use mofang_types::{ArtifactDigest, closest, with_suggestion};
 use serde::{Deserialize, Serialize};
 
-use crate::readers::{DocumentLayout, RecordingNames, TextLayout};
+use crate::readers::{DocumentLayout, RecordingNames, Strings, TextLayout, Transcripts};
 use crate::{DataError, TableSpec, TargetKind};
 
 /// A file of a dataset.
@@ -54,6 +54,12 @@ pub enum ReaderSpec {
         /// What the names of the files say.
         #[serde(default)]
         names: Option<RecordingNames>,
+        /// Where it is written what is said in each file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transcripts: Option<Transcripts>,
+        /// How recordings are put together into longer ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        strings: Option<Strings>,
     },
     /// A tar archive of sound files: `split/class/file` or `class/file`, or what `names` says.
     AudioTar {
@@ -62,6 +68,12 @@ pub enum ReaderSpec {
         /// What the names of the files say.
         #[serde(default)]
         names: Option<RecordingNames>,
+        /// Where it is written what is said in each file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transcripts: Option<Transcripts>,
+        /// How recordings are put together into longer ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        strings: Option<Strings>,
     },
     /// Files of documents without labels, which a language model learns to go on with. A single document is split
     /// by position: its end becomes the test split, and the end of the rest the validation split.
@@ -202,13 +214,31 @@ impl CatalogueEntry {
                 | ReaderSpec::Table(_)
                 | ReaderSpec::Text { .. }
         );
-        if let ReaderSpec::AudioFolder { names, .. } | ReaderSpec::AudioTar { names, .. } =
-            &entry.reader
-            && let Some(names) = names
+        if let ReaderSpec::AudioFolder {
+            names,
+            transcripts,
+            strings,
+            ..
+        }
+        | ReaderSpec::AudioTar {
+            names,
+            transcripts,
+            strings,
+            ..
+        } = &entry.reader
         {
-            names
-                .check()
-                .map_err(|error| DataError::malformed(source, error))?;
+            let checked = match (names, strings) {
+                (Some(names), Some(strings)) => names.check().and_then(|()| strings.check()),
+                (Some(names), None) => names.check(),
+                (None, Some(strings)) => strings.check(),
+                (None, None) => Ok(()),
+            };
+            checked.map_err(|error| DataError::malformed(source, error))?;
+            if transcripts.is_some() && (names.is_some() || strings.is_some()) {
+                return malformed(
+                    "`transcripts` tell what is said; `names` and `strings` are for files without",
+                );
+            }
         }
         if let ReaderSpec::Table(table) = &entry.reader {
             table
@@ -339,6 +369,10 @@ impl Catalogue {
             (
                 "catalogue/fsdd.toml",
                 include_str!("../catalogue/fsdd.toml"),
+            ),
+            (
+                "catalogue/fsdd-strings.toml",
+                include_str!("../catalogue/fsdd-strings.toml"),
             ),
             (
                 "catalogue/german-credit.toml",

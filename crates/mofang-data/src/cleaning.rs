@@ -256,20 +256,24 @@ impl<'a> Kept<'a> {
 }
 
 /// What is wrong with a target that nothing can be learned of.
-pub(crate) fn missing_label(target: Target, classes: usize) -> Option<String> {
+pub(crate) fn missing_label(target: &Target, classes: usize) -> Option<String> {
     match target {
-        Target::Class(class) if class >= classes => {
+        Target::Class(class) if *class >= classes => {
             Some(format!("its label is none of the {classes} of the dataset"))
         }
+        Target::Labels(labels) if labels.iter().any(|label| *label >= classes) => Some(format!(
+            "it has a label that is none of the {classes} of the dataset"
+        )),
+        Target::Labels(labels) if labels.is_empty() => Some("nothing is said in it".to_owned()),
         Target::Number(number) if !number.is_finite() => {
             Some("what it is to learn is no finite number".to_owned())
         }
-        Target::Class(_) | Target::Number(_) | Target::NextTokens => None,
+        Target::Class(_) | Target::Labels(_) | Target::Number(_) | Target::NextTokens => None,
     }
 }
 
 fn fault(example: &Example, expected: Expected) -> Option<(RemovalReason, String)> {
-    if let Some(detail) = missing_label(example.target, expected.classes) {
+    if let Some(detail) = missing_label(&example.target, expected.classes) {
         return Some((RemovalReason::MissingLabel, detail));
     }
     let (height, width) = match &example.input {

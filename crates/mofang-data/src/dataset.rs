@@ -64,8 +64,14 @@ impl Split {
     pub fn new(examples: Vec<Example>) -> Self {
         let mut hasher = DigestHasher::new();
         for example in &examples {
-            match example.target {
-                Target::Class(class) => hasher.update(&(class as u64).to_le_bytes()),
+            match &example.target {
+                Target::Class(class) => hasher.update(&(*class as u64).to_le_bytes()),
+                Target::Labels(labels) => {
+                    hasher.update(&(labels.len() as u64).to_le_bytes());
+                    for label in labels.iter() {
+                        hasher.update(&(*label as u64).to_le_bytes());
+                    }
+                }
                 Target::Number(number) => hasher.update(&number.to_le_bytes()),
                 // The input says it.
                 Target::NextTokens => {}

@@ -23,7 +23,7 @@ impl Domain {
     /// What models of a task take.
     pub const fn of(task: Task) -> Self {
         match task {
-            Task::AudioClassification => Self::Recording,
+            Task::AudioClassification | Task::SpeechRecognition => Self::Recording,
             Task::Embedding | Task::TextClassification | Task::TextGeneration => Self::Text,
             Task::ImageClassification => Self::Image,
             Task::TabularClassification | Task::TabularRegression => Self::Table,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use mofang_types::{DigestHasher, Tensor};
 
@@ -196,10 +197,12 @@ impl RawExample {
 }
 
 /// What is true of an example: what a model is to say of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Target {
     /// The index of its class.
     Class(usize),
+    /// The indices of its labels, one after another: what is said in it.
+    Labels(Arc<[usize]>),
     /// A number.
     Number(f64),
     /// The text itself: of each of its tokens, the one behind it.
@@ -208,18 +211,27 @@ pub enum Target {
 
 impl Target {
     /// The index of its class, where it has one.
-    pub fn class(self) -> Option<usize> {
+    pub fn class(&self) -> Option<usize> {
         match self {
-            Self::Class(class) => Some(class),
-            Self::Number(_) | Self::NextTokens => None,
+            Self::Class(class) => Some(*class),
+            Self::Labels(_) | Self::Number(_) | Self::NextTokens => None,
         }
     }
 
     /// The number, where it is one.
-    pub fn number(self) -> Option<f64> {
+    pub fn number(&self) -> Option<f64> {
         match self {
-            Self::Number(number) => Some(number),
-            Self::Class(_) | Self::NextTokens => None,
+            Self::Number(number) => Some(*number),
+            Self::Class(_) | Self::Labels(_) | Self::NextTokens => None,
+        }
+    }
+
+    /// The indices of its labels, of which a class is one; none for anything else.
+    pub fn labels(&self) -> Option<&[usize]> {
+        match self {
+            Self::Class(class) => Some(std::slice::from_ref(class)),
+            Self::Labels(labels) => Some(labels),
+            Self::Number(_) | Self::NextTokens => None,
         }
     }
 }

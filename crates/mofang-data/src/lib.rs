@@ -38,7 +38,7 @@ pub use augmentations::Augmentation;
 pub use catalogue::{Catalogue, CatalogueEntry, CatalogueFile, ImageSize, ReaderSpec, TextLength};
 pub use cleaning::{CleaningReport, RemovalReason, Removed};
 pub use dataset::{Dataset, Split, SplitName};
-pub use decoders::{Decoder, GenerationDefaults, StopRule};
+pub use decoders::{Ctc, Decoder, GenerationDefaults, StopRule};
 pub use domain::Domain;
 pub use error::DataError;
 pub use example::{Example, Pixels, RawExample, Target};

@@ -145,7 +145,7 @@ impl DataLoader {
     /// What is true of an example, in the units of the dataset.
     pub fn target(&self, index: usize) -> Option<Target> {
         let example = self.work.split.examples().get(index);
-        example.map(|example| example.target)
+        example.map(|example| example.target.clone())
     }
 
     /// The batches of an epoch, from `start_batch` on, in order.
@@ -265,7 +265,7 @@ impl Work {
         let mut values = Vec::new();
         for index in &indices {
             let example = self.example(*index)?;
-            targets.push(self.pipeline.encode(example.target));
+            targets.push(self.pipeline.encode(&example.target));
             let staged = self.staged(*index, example)?;
             let shape = self.finish(&staged, *index, epoch, &mut values, scratch)?;
             if shapes.is_empty() {

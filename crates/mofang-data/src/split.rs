@@ -157,7 +157,7 @@ fn cut(examples: &[Example], share: f64) -> Option<(Example, Example)> {
     let [document] = examples else {
         return None;
     };
-    let (RawExample::Text(text), Target::NextTokens) = (&document.input, document.target) else {
+    let (RawExample::Text(text), Target::NextTokens) = (&document.input, &document.target) else {
         return None;
     };
     let characters = text.chars().count();

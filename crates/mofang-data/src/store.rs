@@ -13,9 +13,9 @@ use crate::catalogue::embedded;
 use crate::cleaning::{Expected, clean, missing_label, rows_in_two_splits};
 use crate::pull::{pull_file, verify_file};
 use crate::readers::{
-    CsvPixels, RawSplits, TextFile, read_audio_folder, read_audio_tar, read_csv_pixels,
-    read_documents, read_idx_pair, read_image_folder, read_image_tar, read_schema,
-    read_table_files,
+    CsvPixels, RawSplits, RecordingSource, TextFile, TranscriptFile, Transcripts, Units,
+    read_audio_folder, read_audio_tar, read_csv_pixels, read_documents, read_idx_pair,
+    read_image_folder, read_image_tar, read_schema, read_table_files,
 };
 use crate::{
     Catalogue, CatalogueEntry, CatalogueFile, CleaningReport, DataError, Dataset, PullProgress,
@@ -258,7 +258,7 @@ impl Source<'_> {
         }
         let classes = self.entry.labels.len();
         let unlabelled = splits.values().flatten().find_map(|example| {
-            let reason = missing_label(example.target, classes)?;
+            let reason = missing_label(&example.target, classes)?;
             Some((example, reason))
         });
         match unlabelled {
@@ -299,6 +299,21 @@ impl Source<'_> {
         Ok(Cow::Owned(bytes))
     }
 
+    /// What is said in each file, where a table tells it.
+    fn said(
+        &self,
+        transcripts: Option<&Transcripts>,
+    ) -> Result<Option<(TranscriptFile, Units)>, DataError> {
+        let Some(transcripts) = transcripts else {
+            return Ok(None);
+        };
+        let bytes = self.bytes_of(&transcripts.table)?;
+        Ok(Some((
+            TranscriptFile::read(transcripts, &bytes)?,
+            transcripts.units,
+        )))
+    }
+
     /// Reads the files; rows that are no examples go into `cleaning`, and the labels of an entry that
     /// leaves them out are found.
     fn read(
@@ -325,15 +340,37 @@ impl Source<'_> {
                 }
                 Ok(splits)
             }
-            ReaderSpec::AudioFolder { folder, names } => {
+            ReaderSpec::AudioFolder {
+                folder,
+                names,
+                transcripts,
+                strings,
+            } => {
                 let folder = self.folder.join(folder);
-                let read = read_audio_folder(&folder, names.as_ref(), &self.entry.labels)?;
+                let said = self.said(transcripts.as_ref())?;
+                let source = RecordingSource {
+                    names: names.as_ref(),
+                    transcripts: said.as_ref().map(|(said, units)| (said, *units)),
+                    strings: strings.as_ref(),
+                };
+                let read = read_audio_folder(&folder, source, &self.entry.labels)?;
                 self.entry.labels = read.labels;
                 Ok(read.splits)
             }
-            ReaderSpec::AudioTar { file, names } => {
+            ReaderSpec::AudioTar {
+                file,
+                names,
+                transcripts,
+                strings,
+            } => {
                 let bytes = self.bytes_of(file)?;
-                let read = read_audio_tar(file, &bytes, names.as_ref(), &self.entry.labels)?;
+                let said = self.said(transcripts.as_ref())?;
+                let source = RecordingSource {
+                    names: names.as_ref(),
+                    transcripts: said.as_ref().map(|(said, units)| (said, *units)),
+                    strings: strings.as_ref(),
+                };
+                let read = read_audio_tar(file, &bytes, source, &self.entry.labels)?;
                 self.entry.labels = read.labels;
                 Ok(read.splits)
             }

@@ -44,6 +44,7 @@ pub(crate) fn import(
         Task::Tensor => tensors(request, file, graph.description()),
         task @ (Task::AudioClassification
         | Task::Embedding
+        | Task::SpeechRecognition
         | Task::TabularClassification
         | Task::TabularRegression
         | Task::TextClassification

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
-use crate::sequence::{Recurrent, TextCnn};
+use crate::sequence::{Crnn, Recurrent, TextCnn};
 use crate::tabular::Mlp;
 use crate::transformer::{Bert, Gpt2, Llama, Vit};
 use crate::{Network, NetworkSpec, NnError, WeightShapes};
@@ -62,6 +62,7 @@ pub trait Architecture: fmt::Debug + Send + Sync {
 pub fn all() -> &'static [&'static dyn Architecture] {
     &[
         &Bert,
+        &Crnn,
         &Gpt2,
         &Lenet,
         &Llama,

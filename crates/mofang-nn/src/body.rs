@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
-use crate::sequence::{RecurrentBody, TextCnnBody};
+use crate::sequence::{CrnnBody, RecurrentBody, TextCnnBody};
 use crate::tabular::TabularMlp;
 use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody, VitBody};
 
@@ -14,6 +14,8 @@ use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody, VitBody};
 pub(crate) enum Body {
     /// A Transformer encoder of tokens.
     Bert(BertBody),
+    /// Convolutions and recurrent layers over a spectrogram.
+    Crnn(CrnnBody),
     /// A Transformer decoder of GPT-2's kind.
     Gpt2(Gpt2Body),
     /// Layers in sequence, from an image on.
@@ -35,6 +37,7 @@ impl Body {
     pub(crate) fn forward(&self, input: Input, pass: Pass) -> Tensor<2> {
         match self {
             Self::Bert(body) => body.forward(&input.into_tokens(), pass),
+            Self::Crnn(body) => body.forward(input.into_images(), pass),
             Self::Gpt2(body) => body.forward(&input.into_tokens(), pass),
             Self::Layers(layers) => layers.forward(input.into_images(), pass).flatten(1, 3),
             Self::Llama(body) => body.forward(&input.into_tokens(), pass),
@@ -51,6 +54,7 @@ impl Body {
             Self::Gpt2(body) => Some(body),
             Self::Llama(body) => Some(body),
             Self::Bert(_)
+            | Self::Crnn(_)
             | Self::Layers(_)
             | Self::Recurrent(_)
             | Self::TabularMlp(_)
@@ -59,9 +63,25 @@ impl Body {
         }
     }
 
+    /// How many times it gives its outputs for an example: at each step of a recording, or once.
+    pub(crate) fn steps(&self) -> usize {
+        match self {
+            Self::Crnn(body) => body.steps(),
+            Self::Bert(_)
+            | Self::Gpt2(_)
+            | Self::Layers(_)
+            | Self::Llama(_)
+            | Self::Recurrent(_)
+            | Self::TabularMlp(_)
+            | Self::TextCnn(_)
+            | Self::Vit(_) => 1,
+        }
+    }
+
     /// Every convolution of two dimensions with the name of its module.
     pub(crate) fn convolutions(&self, found: &mut Vec<(String, Convolution)>) {
         match self {
+            Self::Crnn(body) => body.convolutions(found),
             Self::Layers(layers) => layers.convolutions("", found),
             Self::Bert(_)
             | Self::Gpt2(_)

@@ -32,7 +32,8 @@ pub struct NetworkSpec {
     pub architecture: ArchitectureSpec,
     /// What it takes for one example.
     pub input: ModelInput,
-    /// How many numbers it gives for one example: classes, values, or the length of an embedding.
+    /// How many numbers it gives for one example: classes, values, or the length of an embedding; for a recording
+    /// at each step.
     pub outputs: usize,
 }
 
@@ -142,7 +143,7 @@ impl Network {
         self.devices().into_iter().next()
     }
 
-    /// Outputs `[batch, outputs]` for a batch: running statistics in batch normalization, no dropout,
+    /// Outputs `[batch, outputs]` for a batch, those at several steps one after another: running statistics in batch normalization, no dropout,
     /// whatever the device. For a training step, see [`Network::forward_train`].
     pub fn forward(&self, input: impl Into<Input>) -> Tensor<2> {
         self.pass(input.into(), Pass::Evaluation)
@@ -159,7 +160,7 @@ impl Network {
         let batch = input.batch();
         self.body
             .forward(input, pass)
-            .reshape([batch, self.spec.outputs])
+            .reshape([batch, self.body.steps() * self.spec.outputs])
     }
 
     /// For each token of a language model's texts the logits of the one behind it, `[batch · length, outputs]`;
@@ -222,6 +223,11 @@ impl Network {
         let device = self.device().unwrap_or_else(cpu_device);
         let input = self.input(batch.clone(), &device)?;
         tensor_from_burn(self.forward_steps(&input)?)
+    }
+
+    /// How many times it gives its outputs for an example: at each step of a recording, or once.
+    pub fn steps(&self) -> usize {
+        self.body.steps()
     }
 
     fn no_language_model(&self) -> NnError {

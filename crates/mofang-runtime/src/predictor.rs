@@ -203,11 +203,16 @@ fn check_agreement(
     output: &TensorSpec,
 ) -> Result<(), RuntimeError> {
     let labels = manifest.labels.len();
+    // Behind the labels of what is said stands the blank.
+    let expected = match manifest.task {
+        Task::SpeechRecognition => vec![1, 1, labels + 1],
+        _ => vec![1, labels],
+    };
     // Nobody names the numbers of an embedding, nor outputs as they are; the tokenizer has the tokens' names.
     if !matches!(
         manifest.task,
         Task::Embedding | Task::Tensor | Task::TextGeneration
-    ) && output.check(&[1, labels]).is_err()
+    ) && output.check(&expected).is_err()
     {
         return Err(RuntimeError::Unloadable {
             part: "labels",

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use mofang_data::{CompiledPipeline, Split, Target};
 
-use crate::metrics::{ClassOutcomes, NumberOutcomes, Outcomes, compute_all};
+use crate::metrics::{
+    ClassOutcomes, Heard, NumberOutcomes, Outcomes, TranscriptOutcomes, compute_all,
+};
 use crate::ngram_baseline::trigrams;
 use crate::text_baseline::linear;
 
@@ -20,7 +22,7 @@ pub(crate) fn baselines(
         split
             .examples()
             .iter()
-            .map(|example| example.target)
+            .map(|example| example.target.clone())
             .collect()
     };
     let (learned, truth) = (targets(train), targets(judged));
@@ -47,6 +49,38 @@ pub(crate) fn token_baselines(
     let outcomes = trigrams(train, judged, pipeline).map(Outcomes::Tokens);
     let outcomes = outcomes.map(|outcomes| compute_all(&outcomes));
     let named = outcomes.map(|values| ("interpolated trigrams".to_owned(), values));
+    named.into_iter().collect()
+}
+
+/// The metrics of the answer that every recording says what most training recordings say.
+pub(crate) fn transcript_baselines(
+    train: &Split,
+    judged: &Split,
+    pipeline: &CompiledPipeline,
+) -> BTreeMap<String, BTreeMap<String, f64>> {
+    let texts = |split: &Split| -> Vec<String> {
+        let examples = split.examples().iter();
+        examples
+            .filter_map(|example| pipeline.transcript_of(&example.target))
+            .collect()
+    };
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for text in texts(train) {
+        *counts.entry(text).or_default() += 1;
+    }
+    // Of equally common ones the first by the alphabet.
+    let commonest = counts.iter().rev().max_by_key(|(_, count)| **count);
+    let Some((text, _)) = commonest else {
+        return BTreeMap::new();
+    };
+    let heard = |truth| Heard {
+        text: text.clone(),
+        truth,
+        probability: 1.0,
+    };
+    let outcomes = TranscriptOutcomes::new(texts(judged).into_iter().map(heard).collect());
+    let outcomes = outcomes.ok().map(Outcomes::Transcripts);
+    let named = outcomes.map(|outcomes| ("commonest text".to_owned(), compute_all(&outcomes)));
     named.into_iter().collect()
 }
 

@@ -15,6 +15,9 @@ use crate::recipe::RecipeError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
+    /// The network has outputs for a recording, and not at each of its steps.
+    #[error("the architecture \"{0}\" gives no outputs at each step of a recording; take crnn")]
+    NoSteps(String),
     /// The recipe cannot be run.
     #[error(transparent)]
     Recipe(#[from] RecipeError),

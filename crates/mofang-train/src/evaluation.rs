@@ -7,11 +7,12 @@ use mofang_data::{
     CompiledPipeline, DataError, DataLoader, LoaderSettings, RawExample, Split, Target,
     WindowLoader, WindowSettings,
 };
-use mofang_types::{ArtifactDigest, Coded, ErrorCode, Tensor};
+use mofang_types::{ArtifactDigest, Coded, ErrorCode, Prediction, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::{
-    self, ClassOutcomes, ConfusionMatrix, NumberOutcomes, Outcomes, OutcomesError, TokenOutcomes,
+    self, ClassOutcomes, ConfusionMatrix, Heard, NumberOutcomes, Outcomes, OutcomesError,
+    TokenOutcomes, TranscriptOutcomes,
 };
 
 /// What a model failed with; the caller's own error.
@@ -253,9 +254,12 @@ pub(crate) fn judge_outputs(
     pipeline: &CompiledPipeline,
     classes: usize,
 ) -> Result<Outcomes, EvaluateError> {
-    let numbers: Vec<f64> = truth.iter().filter_map(|target| target.number()).collect();
+    if pipeline.transcription().is_some() {
+        return transcripts(outputs, &truth, pipeline);
+    }
+    let numbers: Vec<f64> = truth.iter().filter_map(Target::number).collect();
     if numbers.is_empty() {
-        let labels: Vec<usize> = truth.into_iter().filter_map(Target::class).collect();
+        let labels: Vec<usize> = truth.iter().filter_map(Target::class).collect();
         let outcomes = ClassOutcomes::from_logits(outputs, &labels, classes)?;
         return Ok(Outcomes::Classes(outcomes));
     }
@@ -265,6 +269,30 @@ pub(crate) fn judge_outputs(
         .filter_map(|row| pipeline.number_of(row))
         .collect();
     Ok(Outcomes::Numbers(NumberOutcomes::new(predicted, numbers)?))
+}
+
+/// What outputs `[recordings, steps · outputs]` say beside what was said.
+fn transcripts(
+    outputs: &[f32],
+    truth: &[Target],
+    pipeline: &CompiledPipeline,
+) -> Result<Outcomes, EvaluateError> {
+    let width = outputs.len() / truth.len().max(1);
+    let mut pairs = Vec::with_capacity(truth.len());
+    for (example, (row, target)) in outputs.chunks_exact(width.max(1)).zip(truth).enumerate() {
+        if row.iter().any(|output| !output.is_finite()) {
+            return Err(OutcomesError::NotFinite { example }.into());
+        }
+        let Prediction::Transcript(heard) = pipeline.decode(row, None)? else {
+            continue;
+        };
+        pairs.push(Heard {
+            text: heard.text,
+            truth: pipeline.transcript_of(target).unwrap_or_default(),
+            probability: f64::from(heard.probability),
+        });
+    }
+    Ok(Outcomes::Transcripts(TranscriptOutcomes::new(pairs)?))
 }
 
 impl Evaluation {
@@ -288,6 +316,10 @@ impl Evaluation {
                 ..evaluation
             },
             Outcomes::Tokens(_) => evaluation,
+            Outcomes::Transcripts(outcomes) => Self {
+                most_confused: misheard(split, outcomes, mistakes_max),
+                ..evaluation
+            },
         }
     }
 
@@ -372,6 +404,25 @@ fn excerpt(input: &RawExample) -> Option<String> {
     } else {
         format!("{shown}…")
     })
+}
+
+/// The surest of the recordings that were not understood wholly.
+fn misheard(split: &Split, outcomes: &TranscriptOutcomes, count: usize) -> Vec<Mistake> {
+    let pairs = outcomes.pairs().iter().zip(split.examples()).enumerate();
+    let mut mistakes: Vec<Mistake> = pairs
+        .filter(|(_, (heard, _))| heard.text != heard.truth)
+        .map(|(index, (heard, example))| Mistake {
+            index,
+            id: example.id.clone(),
+            excerpt: None,
+            label: heard.truth.clone(),
+            predicted: heard.text.clone(),
+            probability: heard.probability,
+        })
+        .collect();
+    mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    mistakes.truncate(count);
+    mistakes
 }
 
 fn most_confused(

@@ -18,6 +18,7 @@ mod task;
 mod tensor;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transcript;
 
 pub use artifact_digest::{ArtifactDigest, DigestHasher, InvalidDigest};
 pub use clock::{Clock, SystemClock, UnixMillis};
@@ -35,3 +36,4 @@ pub use signature::{DType, Dimension, ModelSignature, ShapeMismatch, TensorSpec}
 pub use suggest::{closest, with_suggestion};
 pub use task::{Task, UnknownTask};
 pub use tensor::{Tensor, TensorShapeError};
+pub use transcript::{SpokenWord, Transcript};

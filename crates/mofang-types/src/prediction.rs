@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::GeneratedText;
+use crate::{GeneratedText, Transcript};
 
 /// A class with its probability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub enum Prediction {
     Generation(GeneratedText),
     /// Numbers, in the order of the model's outputs.
     Numbers(Vec<NamedNumber>),
+    /// What was said.
+    Transcript(Transcript),
     /// The model's outputs as they are, row-major.
     Values(Vec<f32>),
 }
@@ -66,6 +68,7 @@ impl Prediction {
                     .collect();
                 format!("Predicted value: {}", shown.join(", "))
             }
+            Self::Transcript(transcript) => format!("Transcript: {}", transcript.text),
             Self::Values(values) => format!("Output of {}", beginning(values)),
         }
     }

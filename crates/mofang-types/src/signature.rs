@@ -133,26 +133,32 @@ impl ModelSignature {
     }
 
     /// The signature of a model that takes `input` and gives `outputs` numbers for each example:
-    /// `logits` for a classifier or of the next token, `embedding`, or `values`.
+    /// `logits` for a classifier or of the next token, and of the
+    /// symbols at each step of a recording `[batch, step, outputs]`; `embedding`, or `values`.
     pub fn of(input: &ModelInput, task: Task, outputs: usize) -> Self {
         let name = match task {
             Task::Embedding => "embedding",
             Task::TabularRegression | Task::Tensor => "values",
             Task::AudioClassification
             | Task::ImageClassification
+            | Task::SpeechRecognition
             | Task::TabularClassification
             | Task::TextClassification
             | Task::TextGeneration => "logits",
         };
+        let named = |name: &str| Dimension::Named(name.to_owned());
+        let batch = named("batch");
         Self {
             inputs: vec![input.tensor_spec()],
             outputs: vec![TensorSpec {
                 name: name.to_owned(),
                 dtype: DType::F32,
-                shape: vec![
-                    Dimension::Named("batch".to_owned()),
-                    Dimension::Fixed(outputs),
-                ],
+                shape: match task {
+                    Task::SpeechRecognition => {
+                        vec![batch, named("step"), Dimension::Fixed(outputs)]
+                    }
+                    _ => vec![batch, Dimension::Fixed(outputs)],
+                },
             }],
         }
     }

@@ -18,6 +18,8 @@ pub enum Task {
     /// One label out of a closed list for each image.
     #[default]
     ImageClassification,
+    /// What is said in each recording.
+    SpeechRecognition,
     /// One label out of a closed list for each row of a table.
     TabularClassification,
     /// A number for each row of a table.
@@ -46,10 +48,11 @@ impl Coded for UnknownTask {
 
 impl Task {
     /// Every task, alphabetically.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AudioClassification,
         Self::Embedding,
         Self::ImageClassification,
+        Self::SpeechRecognition,
         Self::TabularClassification,
         Self::TabularRegression,
         Self::Tensor,
@@ -63,6 +66,7 @@ impl Task {
             Self::AudioClassification => "audio-classification",
             Self::Embedding => "embedding",
             Self::ImageClassification => "image-classification",
+            Self::SpeechRecognition => "speech-recognition",
             Self::TabularClassification => "tabular-classification",
             Self::TabularRegression => "tabular-regression",
             Self::Tensor => "tensor",
@@ -78,9 +82,11 @@ impl Task {
             | Self::ImageClassification
             | Self::TabularClassification
             | Self::TextClassification => true,
-            Self::Embedding | Self::TabularRegression | Self::Tensor | Self::TextGeneration => {
-                false
-            }
+            Self::Embedding
+            | Self::SpeechRecognition
+            | Self::TabularRegression
+            | Self::Tensor
+            | Self::TextGeneration => false,
         }
     }
 }

@@ -4,8 +4,9 @@
 //! `labels`, in this order, without `softmax` where the model gives probabilities itself; for regression
 //! `destandardize` and `exponential`, of which each may be left out, and `labels`; for an embedding,
 //! `embedding` alone; for texts that go on with others `sample`, `stop` (which may be
-//! left out) and `detokenize`.
+//! left out) and `detokenize`; for what is said in recordings `ctc` alone.
 
+mod ctc;
 mod numbers;
 
 use mofang_types::{ClassProbability, Prediction, Sampling, Task};
@@ -13,12 +14,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::transforms::Scale;
 use crate::{DataError, Example, StepInfo, Target};
+pub use ctc::Ctc;
 use numbers::Numbers;
 
 /// A step after the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decoder {
+    /// Symbols out of their probabilities at each step, by connectionist temporal classification.
+    Ctc(Ctc),
     /// `output · deviation + mean`, both of what was learned; training learns the reverse.
     Destandardize {
         /// Mean and deviation. Found in the training data.
@@ -82,6 +86,10 @@ impl Default for StopRule {
 /// Every decoder, by name.
 pub fn all() -> &'static [StepInfo] {
     &[
+        StepInfo {
+            name: "ctc",
+            summary: "symbols out of their probabilities at each step, by a beam of `beam_width` texts, with `separator` between them",
+        },
         StepInfo {
             name: "destandardize",
             summary: "a number in the units of what was learned",
@@ -154,6 +162,8 @@ pub(crate) enum Answer {
     Generation(GenerationDefaults),
     /// Numbers.
     Numbers(Numbers),
+    /// What was said.
+    Transcript(Ctc),
     /// The outputs as they are.
     Values,
 }
@@ -167,10 +177,16 @@ impl Answer {
             )))
         };
         match self {
+            Self::Transcript(_) if task == Task::SpeechRecognition => Ok(()),
+            _ if task == Task::SpeechRecognition => wrong("ctc alone"),
+            Self::Transcript(_) => Err(DataError::InvalidPipeline(format!(
+                "`ctc` is a decoder of {}, not of {task}",
+                Task::SpeechRecognition
+            ))),
             Self::Generation(_) if task == Task::TextGeneration => Ok(()),
-            _ if task == Task::TextGeneration => {
-                wrong("sample, stop (which may be left out) and detokenize")
-            }
+            _ if task == Task::TextGeneration => wrong(
+                "sample, stop (which may be left out) and detokenize; that of what is said in recordings is ctc",
+            ),
             Self::Embedding { .. } | Self::Generation(_) | Self::Numbers(_)
                 if task.is_classification() =>
             {
@@ -205,7 +221,7 @@ impl Answer {
     }
 
     /// The target in the units of the model's outputs.
-    pub(crate) fn encode(&self, target: Target) -> Target {
+    pub(crate) fn encode(&self, target: &Target) -> Target {
         match self {
             Self::Classes { .. } | Self::Embedding { .. } | Self::Generation(_) | Self::Values => {
                 target
@@ -224,12 +240,13 @@ impl Answer {
         }
     }
 
-    /// The answer that a model's outputs for one example are.
+    /// The answer that a model's outputs for one example are; `seconds` is how long a recording is.
     pub(crate) fn decode(
         &self,
         outputs: &[f32],
         labels: &[String],
         top_k: Option<usize>,
+        seconds: Option<f64>,
     ) -> Result<Prediction, DataError> {
         match self {
             Self::Classes { top_k: own, logits } => {
@@ -237,6 +254,7 @@ impl Answer {
             }
             Self::Numbers(numbers) => numbers.prediction(outputs, labels),
             Self::Embedding { normalize } => embedding(outputs, *normalize),
+            Self::Transcript(ctc) => ctc.prediction(outputs, labels, seconds),
             // A text is more than one row of outputs.
             Self::Generation(_) => Err(DataError::InvalidInput(
                 "one row of outputs is no text; the model goes on with texts".to_owned(),
@@ -260,6 +278,10 @@ pub(crate) fn check(decoders: &[Decoder]) -> Result<Answer, DataError> {
             top_k: *k,
             logits: false,
         }),
+        [Decoder::Ctc(ctc)] => {
+            ctc.check()?;
+            Ok(Answer::Transcript(ctc.clone()))
+        }
         [Decoder::Embedding { normalize }] => Ok(Answer::Embedding {
             normalize: *normalize,
         }),
@@ -409,7 +431,9 @@ mod tests {
     fn probabilities_stay_as_they_are() {
         let decoders = [Decoder::TopK { k: 1 }, Decoder::Labels {}];
         let answer = check(&decoders).unwrap();
-        let prediction = answer.decode(&[0.1, 0.7, 0.2], &labels(), None).unwrap();
+        let prediction = answer
+            .decode(&[0.1, 0.7, 0.2], &labels(), None, None)
+            .unwrap();
         assert_eq!(prediction.summary(), "Predicted class: dog (70.0 %)");
     }
 

@@ -42,9 +42,9 @@ impl Numbers {
     }
 
     /// The target in the units of the model's output.
-    pub(crate) fn encode(self, target: Target) -> Target {
-        let Target::Number(number) = target else {
-            return target;
+    pub(crate) fn encode(self, target: &Target) -> Target {
+        let Some(number) = target.number() else {
+            return target.clone();
         };
         let number = if self.has_exponential {
             number.ln_1p()
@@ -102,7 +102,7 @@ pub(super) fn fit(decoders: &mut [Decoder], examples: &[Example]) -> Result<(), 
     numbers.scale = None;
     let targets: Vec<f64> = examples
         .iter()
-        .filter_map(|example| numbers.encode(example.target).number())
+        .filter_map(|example| numbers.encode(&example.target).number())
         .collect();
     if let Some(example) = targets
         .iter()
@@ -147,7 +147,7 @@ mod tests {
             let numbers = Numbers::of(&decoders).unwrap();
             let encoded: Vec<f64> = examples()
                 .iter()
-                .map(|example| numbers.encode(example.target).number().unwrap())
+                .map(|example| numbers.encode(&example.target).number().unwrap())
                 .collect();
             assert!(encoded.iter().sum::<f64>().abs() < 1e-9);
             #[expect(clippy::cast_possible_truncation, reason = "outputs are f32")]

@@ -94,6 +94,11 @@ pub(crate) trait Front: fmt::Debug + Send + Sync {
         false
     }
 
+    /// How long every prepared recording is; none for anything else, and where it is left open.
+    fn seconds(&self) -> Option<f64> {
+        None
+    }
+
     /// The transforms as those of texts, where they are.
     fn texts(&self) -> Option<&TextFront> {
         None

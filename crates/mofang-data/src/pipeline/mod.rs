@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use front::{Augmenting, Staged};
 
-use crate::decoders::{Answer, GenerationDefaults};
+use crate::decoders::{Answer, Ctc, GenerationDefaults};
 use crate::text::Tokenizer;
 use crate::{
     Augmentation, DataError, Decoder, Domain, Example, Pixels, RawExample, Split, Target, Transform,
@@ -255,7 +255,7 @@ impl CompiledPipeline {
     }
 
     /// What a model learns of an example, in its own units: those of its outputs before the decoders.
-    pub fn encode(&self, target: Target) -> Target {
+    pub fn encode(&self, target: &Target) -> Target {
         self.answer.encode(target)
     }
 
@@ -347,7 +347,8 @@ impl CompiledPipeline {
     /// # Errors
     /// When there are not as many outputs as labels, or one is not finite.
     pub fn decode(&self, outputs: &[f32], top_k: Option<usize>) -> Result<Prediction, DataError> {
-        self.answer.decode(outputs, &self.labels, top_k)
+        let seconds = self.front.seconds();
+        self.answer.decode(outputs, &self.labels, top_k, seconds)
     }
 
     /// How texts go on where a request does not say it; none where answers are no such texts.
@@ -357,8 +358,27 @@ impl CompiledPipeline {
             Answer::Classes { .. }
             | Answer::Embedding { .. }
             | Answer::Numbers(_)
+            | Answer::Transcript(_)
             | Answer::Values => None,
         }
+    }
+
+    /// What makes a text of the outputs for a recording; none where answers are no such texts.
+    pub fn transcription(&self) -> Option<&Ctc> {
+        match &self.answer {
+            Answer::Transcript(ctc) => Some(ctc),
+            Answer::Classes { .. }
+            | Answer::Embedding { .. }
+            | Answer::Generation(_)
+            | Answer::Numbers(_)
+            | Answer::Values => None,
+        }
+    }
+
+    /// The text that a recording's labels are; none where answers are no such texts.
+    pub fn transcript_of(&self, target: &Target) -> Option<String> {
+        let ctc = self.transcription()?;
+        Some(ctc.text(target.labels()?, &self.labels))
     }
 
     /// What cuts texts into tokens; none where the transforms take no texts.

@@ -289,6 +289,10 @@ impl Front for RecordingFront {
         Ok(vec![1, features.bands(), frames])
     }
 
+    fn seconds(&self) -> Option<f64> {
+        self.length.as_ref().map(|length| length.seconds)
+    }
+
     fn check(&self, tensor: &Tensor) -> Result<(), DataError> {
         let (shape, [_, bands, _]) = (tensor.shape(), self.features.shape(1));
         let is_right = match self.shape() {

@@ -7,8 +7,10 @@ mod image_folder;
 mod image_tar;
 mod recording_names;
 mod recordings;
+mod strings;
 mod table;
 mod text;
+mod transcripts;
 
 pub use csv_pixels::{CsvPixels, read_csv_pixels};
 pub use idx::{read_idx_images, read_idx_labels, read_idx_pair};
@@ -17,11 +19,13 @@ pub use image_folder::read_image_folder;
 pub(crate) use image_tar::classes_of_tar;
 pub use image_tar::read_image_tar;
 pub use recording_names::RecordingNames;
-pub use recordings::{ReadRecordings, read_audio_folder, read_audio_tar};
+pub use recordings::{ReadRecordings, RecordingSource, read_audio_folder, read_audio_tar};
+pub use strings::Strings;
 pub use table::{TableSpec, TargetKind};
 pub(crate) use table::{read_schema, read_table_files};
 pub(crate) use text::read_documents;
 pub use text::{DocumentFormat, DocumentLayout, TextFile, TextFormat, TextLayout};
+pub use transcripts::{TranscriptFile, Transcripts, Units};
 
 use std::collections::BTreeMap;
 

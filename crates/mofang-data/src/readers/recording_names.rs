@@ -14,6 +14,9 @@ pub struct RecordingNames {
     /// The first and the last index of the test split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_indices: Option<[u64; 2]>,
+    /// The first and the last index of the validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_indices: Option<[u64; 2]>,
     /// The groups of the test split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub test_groups: Vec<String>,
@@ -28,6 +31,14 @@ struct Parts<'a> {
     label: &'a str,
     group: Option<&'a str>,
     index: Option<u64>,
+}
+
+/// What the name of a file says of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NamedRecording {
+    pub(super) split: SplitName,
+    pub(super) label: String,
+    pub(super) group: Option<String>,
 }
 
 impl RecordingNames {
@@ -59,8 +70,13 @@ impl RecordingNames {
         if without_fields.contains(['{', '}']) {
             return invalid("has a field that is not {label}, {group} or {index}");
         }
-        if self.test_indices.is_some() && !self.pattern.contains("{index}") {
-            return invalid("has no {index}, by which test_indices would choose");
+        for (name, indices) in [
+            ("test_indices", self.test_indices),
+            ("validation_indices", self.validation_indices),
+        ] {
+            if indices.is_some() && !self.pattern.contains("{index}") {
+                return invalid(&format!("has no {{index}}, by which {name} would choose"));
+            }
         }
         if !self.test_groups.is_empty() && !self.pattern.contains("{group}") {
             return invalid("has no {group}, by which test_groups would choose");
@@ -68,8 +84,8 @@ impl RecordingNames {
         Ok(())
     }
 
-    /// The split and the label of a file.
-    pub(super) fn read(&self, path: &str) -> Result<(SplitName, String), DataError> {
+    /// What the name of a file says of it.
+    pub(super) fn read(&self, path: &str) -> Result<NamedRecording, DataError> {
         let name = path.rsplit('/').next().unwrap_or(path);
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
         let parts = self.parts(stem).ok_or_else(|| {
@@ -78,19 +94,25 @@ impl RecordingNames {
                 format!("its name does not have the pattern \"{}\"", self.pattern),
             )
         })?;
-        let by_index = match (self.test_indices, parts.index) {
+        let by_index = |indices: Option<[u64; 2]>| match (indices, parts.index) {
             (Some([first, last]), Some(index)) => (first..=last).contains(&index),
             _ => false,
         };
         let by_group = parts
             .group
             .is_some_and(|group| self.test_groups.iter().any(|test| test == group));
-        let split = if by_index || by_group {
+        let split = if by_index(self.test_indices) || by_group {
             SplitName::Test
+        } else if by_index(self.validation_indices) {
+            SplitName::Validation
         } else {
             SplitName::Train
         };
-        Ok((split, parts.label.to_owned()))
+        Ok(NamedRecording {
+            split,
+            label: parts.label.to_owned(),
+            group: parts.group.map(str::to_owned),
+        })
     }
 
     /// Takes a name apart: a field reaches to the next occurrence of what follows it in the pattern.
@@ -130,6 +152,7 @@ mod tests {
         RecordingNames {
             pattern: pattern.to_owned(),
             test_indices: None,
+            validation_indices: None,
             test_groups: Vec::new(),
         }
     }

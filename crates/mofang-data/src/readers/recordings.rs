@@ -8,6 +8,8 @@ use std::path::Path;
 use super::archive::{for_each_file, read_whole};
 use super::image_folder::{read_file, relative, walk};
 use super::recording_names::RecordingNames;
+use super::strings::{Piece, Strings};
+use super::transcripts::{TranscriptFile, Units};
 use super::{RawSplits, class_of, parts_of_path};
 use crate::{DataError, Example, RawExample, SplitName, Target};
 
@@ -24,21 +26,35 @@ pub struct ReadRecordings {
     pub labels: Vec<String>,
 }
 
+/// What tells what is in a recording.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RecordingSource<'a> {
+    /// What the names of the files say; without, their path does.
+    pub names: Option<&'a RecordingNames>,
+    /// What is said in each file, and what of it is a label.
+    pub transcripts: Option<(&'a TranscriptFile, Units)>,
+    /// How recordings are put together into longer ones.
+    pub strings: Option<&'a Strings>,
+}
+
 /// What is known of a recording before its labels are counted.
 struct Recording {
     id: String,
     split: SplitName,
-    label: String,
+    /// What is said in it.
+    words: Vec<String>,
+    group: Option<String>,
     bytes: Vec<u8>,
 }
 
 /// Reads every sound file below `folder`. Symbolic links are not followed.
 ///
 /// # Errors
-/// When the folder cannot be read, or a sound file has a name or stands at a path that says no class.
+/// When the folder cannot be read, a sound file has a name or stands at a path that says no class, or the recordings
+/// cannot be put together.
 pub fn read_audio_folder(
     folder: &Path,
-    names: Option<&RecordingNames>,
+    source: RecordingSource<'_>,
     labels: &[String],
 ) -> Result<ReadRecordings, DataError> {
     let mut paths = Vec::new();
@@ -49,32 +65,32 @@ pub fn read_audio_folder(
         let id = relative(folder, &path);
         if is_sound(&id) {
             let bytes = read_file(&path, &id)?;
-            recordings.push(Recording::new(id, bytes, names)?);
+            recordings.push(Recording::new(id, bytes, source)?);
         }
     }
-    collect(&folder.to_string_lossy(), recordings, labels)
+    collect(&folder.to_string_lossy(), recordings, source, labels)
 }
 
 /// Reads every sound file of an archive; links and special files are refused.
 ///
 /// # Errors
-/// When the archive is malformed, holds a link or is beyond the limits, or a sound file has a name or
-/// stands at a path that says no class.
+/// When the archive is malformed, holds a link or is beyond the limits, a sound file has a name or stands at a path
+/// that says no class, or the recordings cannot be put together.
 pub fn read_audio_tar(
     file: &str,
     bytes: &[u8],
-    names: Option<&RecordingNames>,
+    source: RecordingSource<'_>,
     labels: &[String],
 ) -> Result<ReadRecordings, DataError> {
     let mut recordings = Vec::new();
     for_each_file(file, bytes, |path, content| {
         if is_sound(path) {
             let bytes = read_whole(file, path, content)?;
-            recordings.push(Recording::new(path.to_owned(), bytes, names)?);
+            recordings.push(Recording::new(path.to_owned(), bytes, source)?);
         }
         Ok(())
     })?;
-    collect(file, recordings, labels)
+    collect(file, recordings, source, labels)
 }
 
 fn is_sound(path: &str) -> bool {
@@ -89,47 +105,81 @@ fn is_sound(path: &str) -> bool {
 }
 
 impl Recording {
-    fn new(id: String, bytes: Vec<u8>, names: Option<&RecordingNames>) -> Result<Self, DataError> {
-        let (split, label) = match names {
-            Some(names) => names.read(&id)?,
+    fn new(id: String, bytes: Vec<u8>, source: RecordingSource<'_>) -> Result<Self, DataError> {
+        if let Some((transcripts, units)) = source.transcripts {
+            let split = id.split('/').next().and_then(|first| first.parse().ok());
+            // One without a transcript is left to cleaning, which tells of it.
+            let text = transcripts.text_of(&id).unwrap_or_default();
+            return Ok(Self {
+                split: split.unwrap_or(SplitName::Train),
+                words: units.of(text),
+                group: None,
+                id,
+                bytes,
+            });
+        }
+        let (split, label, group) = match source.names {
+            Some(names) => {
+                let named = names.read(&id)?;
+                (named.split, named.label, named.group)
+            }
             None => {
                 let (split, class) = parts_of_path(&id)?;
-                (split, class.to_owned())
+                (split, class.to_owned(), None)
             }
         };
         Ok(Self {
             id,
             split,
-            label,
+            words: vec![label],
+            group,
             bytes,
         })
     }
 }
 
 fn collect(
-    source: &str,
+    place: &str,
     recordings: Vec<Recording>,
+    source: RecordingSource<'_>,
     labels: &[String],
 ) -> Result<ReadRecordings, DataError> {
     if recordings.is_empty() {
         return Err(DataError::malformed(
-            source,
+            place,
             "it has no sound file; their names end in .wav, .flac or .mp3",
         ));
     }
     let labels = if labels.is_empty() {
-        let found: BTreeSet<&str> = recordings
-            .iter()
-            .map(|recording| recording.label.as_str())
-            .collect();
+        let found = recordings.iter().flat_map(|recording| &recording.words);
+        let found: BTreeSet<&str> = found.map(String::as_str).collect();
         found.into_iter().map(str::to_owned).collect()
     } else {
         labels.to_vec()
     };
     let mut splits = RawSplits::new();
+    if let Some(strings) = source.strings {
+        let recordings = recordings.iter().map(|recording| Piece {
+            split: recording.split,
+            group: recording.group.as_deref(),
+            label: recording
+                .words
+                .first()
+                .map_or(labels.len(), |word| class_of(&labels, word)),
+            bytes: &recording.bytes,
+        });
+        splits = strings.put_together(&recordings.collect::<Vec<_>>())?;
+        return Ok(ReadRecordings { splits, labels });
+    }
     for recording in recordings {
+        let target = match (recording.words.as_slice(), source.transcripts) {
+            ([word], None) => Target::Class(class_of(&labels, word)),
+            (words, _) => {
+                Target::Labels(words.iter().map(|word| class_of(&labels, word)).collect())
+            }
+        };
         splits.entry(recording.split).or_default().push(Example {
-            target: Target::Class(class_of(&labels, &recording.label)),
+            target,
             id: recording.id,
             input: RawExample::Encoded(recording.bytes),
         });
@@ -142,6 +192,13 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    fn with(names: &RecordingNames) -> RecordingSource<'_> {
+        RecordingSource {
+            names: Some(names),
+            ..RecordingSource::default()
+        }
+    }
 
     fn archive(files: &[(&str, &str)]) -> Vec<u8> {
         let mut archive = tar::Builder::new(Vec::new());
@@ -168,6 +225,7 @@ mod tests {
         let names = RecordingNames {
             pattern: "{label}_{group}_{index}".to_owned(),
             test_indices: Some([0, 4]),
+            validation_indices: None,
             test_groups: vec!["theo".to_owned()],
         };
         let bytes = archive(&[
@@ -177,7 +235,7 @@ mod tests {
             ("recordings/3_theo_17.WAV", "c"),
             ("recordings/._7_ann_5.wav", "d"),
         ]);
-        let read = read_audio_tar("t", &bytes, Some(&names), &[]).unwrap();
+        let read = read_audio_tar("t", &bytes, with(&names), &[]).unwrap();
         assert_eq!(read.labels, ["3", "7"]);
         assert_eq!(
             targets(&read, SplitName::Train),
@@ -185,11 +243,11 @@ mod tests {
         );
         assert_eq!(targets(&read, SplitName::Test).len(), 2);
         let labels = ["7".to_owned()];
-        let read = read_audio_tar("t", &bytes, Some(&names), &labels).unwrap();
+        let read = read_audio_tar("t", &bytes, with(&names), &labels).unwrap();
         // The label that is not in the list gets an index outside it.
         assert_eq!(targets(&read, SplitName::Test)[1].1, Some(1));
         let bytes = archive(&[("seven.wav", "a")]);
-        let message = read_audio_tar("t", &bytes, Some(&names), &[])
+        let message = read_audio_tar("t", &bytes, with(&names), &[])
             .unwrap_err()
             .to_string();
         assert!(message.contains("seven.wav"), "{message}");
@@ -204,7 +262,7 @@ mod tests {
             fs::write(path, "x").unwrap();
         }
         fs::write(folder.path().join("notes.txt"), "x").unwrap();
-        let read = read_audio_folder(folder.path(), None, &[]).unwrap();
+        let read = read_audio_folder(folder.path(), RecordingSource::default(), &[]).unwrap();
         assert_eq!(read.labels, ["no", "yes"]);
         assert_eq!(targets(&read, SplitName::Train).len(), 2);
         assert_eq!(
@@ -216,7 +274,7 @@ mod tests {
     #[test]
     fn a_source_without_sound_is_refused() {
         let bytes = archive(&[("README.md", "r")]);
-        let message = read_audio_tar("t", &bytes, None, &[])
+        let message = read_audio_tar("t", &bytes, RecordingSource::default(), &[])
             .unwrap_err()
             .to_string();
         assert!(message.contains("no sound file"), "{message}");

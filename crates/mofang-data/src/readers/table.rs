@@ -374,7 +374,10 @@ mod tests {
         assert_eq!(cell(0, "y"), None);
         assert_eq!(examples[0].id, "t.csv:2");
         // The last has no label: an index that cleaning finds.
-        let targets: Vec<Target> = examples.iter().map(|example| example.target).collect();
+        let targets: Vec<Target> = examples
+            .iter()
+            .map(|example| example.target.clone())
+            .collect();
         assert_eq!(targets, [1, 0, 2].map(Target::Class));
     }
 

@@ -173,6 +173,40 @@ pub(crate) fn read_documents(
     Ok(file.into_examples(split, |_| Target::NextTokens))
 }
 
+/// Reads pairs of a table: of two columns what stands in each line.
+///
+/// # Errors
+/// When its format is not known, a column is missing, or a line is no such pair.
+pub(super) fn read_pairs(
+    file: &str,
+    bytes: &[u8],
+    format: Option<TextFormat>,
+    names: &[String],
+    [first, second]: [&str; 2],
+) -> Result<Vec<(String, String)>, DataError> {
+    let columns = Columns {
+        names,
+        text: first,
+        label: Some(second),
+    };
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let lines = match format.or_else(|| TextFormat::of(file)) {
+        Some(TextFormat::Csv) => table(file, bytes, columns, (b',', true))?,
+        Some(TextFormat::Tsv) => table(file, bytes, columns, (b'\t', false))?,
+        Some(TextFormat::Jsonl) => objects(bytes, columns),
+        Some(TextFormat::Lines) | None => {
+            return Err(DataError::malformed(
+                file,
+                "it is no table; set `format` to csv, tsv or jsonl",
+            ));
+        }
+    };
+    let pair = |(line, pair): Line| {
+        pair.map_err(|reason| DataError::malformed(format!("{file}:{line}"), reason))
+    };
+    lines.into_iter().map(pair).collect()
+}
+
 /// A text with its label, or why a line has none, with the number of the line.
 type Line = (u64, Result<(String, String), String>);
 
@@ -425,7 +459,7 @@ mod tests {
             assert!(rows.removed.is_empty(), "{file}: {:?}", rows.removed);
             let texts: Vec<&str> = rows.examples.iter().map(text).collect();
             assert_eq!(texts, ["say \"hi\", 你好", "win"], "{file}");
-            let targets: Vec<Target> = rows.examples.iter().map(|e| e.target).collect();
+            let targets: Vec<Target> = rows.examples.iter().map(|e| e.target.clone()).collect();
             assert_eq!(targets, [Target::Class(0), Target::Class(1)], "{file}");
         }
     }

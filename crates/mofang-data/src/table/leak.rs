@@ -20,10 +20,10 @@ const ROWS_MIN: usize = 100;
 /// Of what is open about the target, the share that the column tells by itself, when it is
 /// suspiciously much. A column of categories tells only by those that occur often.
 pub(crate) fn suspicious(examples: &[Example], column: &str, is_number: bool) -> Option<f64> {
-    let pairs: Vec<(&Cell, Target)> = examples
+    let pairs: Vec<(&Cell, &Target)> = examples
         .iter()
         .filter_map(|example| match &example.input {
-            RawExample::Row(row) => Some((row.get(column)?, example.target)),
+            RawExample::Row(row) => Some((row.get(column)?, &example.target)),
             RawExample::Encoded(_)
             | RawExample::Pixels(_)
             | RawExample::Tensor(_)
@@ -36,7 +36,7 @@ pub(crate) fn suspicious(examples: &[Example], column: &str, is_number: bool) ->
     let groups = if is_number {
         numbers_in_bins(&pairs)
     } else {
-        let mut groups: BTreeMap<String, Vec<Target>> = BTreeMap::new();
+        let mut groups: BTreeMap<String, Vec<&Target>> = BTreeMap::new();
         for (cell, target) in &pairs {
             let text = if is_missing(cell, &[]) {
                 String::new()
@@ -59,8 +59,8 @@ pub(crate) fn suspicious(examples: &[Example], column: &str, is_number: bool) ->
     (share > bound).then_some(share)
 }
 
-fn numbers_in_bins(pairs: &[(&Cell, Target)]) -> Vec<Vec<Target>> {
-    let mut known: Vec<(f64, Target)> = pairs
+fn numbers_in_bins<'a>(pairs: &[(&Cell, &'a Target)]) -> Vec<Vec<&'a Target>> {
+    let mut known: Vec<(f64, &Target)> = pairs
         .iter()
         .filter_map(|(cell, target)| Some((number_of(cell)?, *target)))
         .collect();
@@ -73,7 +73,7 @@ fn numbers_in_bins(pairs: &[(&Cell, Target)]) -> Vec<Vec<Target>> {
 }
 
 /// How many of the group are of its commonest class.
-fn commonest(targets: impl Iterator<Item = Target>) -> usize {
+fn commonest<'a>(targets: impl Iterator<Item = &'a Target>) -> usize {
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     for class in targets.filter_map(Target::class) {
         *counts.entry(class).or_default() += 1;
@@ -81,7 +81,7 @@ fn commonest(targets: impl Iterator<Item = Target>) -> usize {
     counts.into_values().max().unwrap_or(0)
 }
 
-fn class_share(groups: &[Vec<Target>], all: impl Iterator<Item = Target> + Clone) -> f64 {
+fn class_share<'a>(groups: &[Vec<&Target>], all: impl Iterator<Item = &'a Target> + Clone) -> f64 {
     let count = all.clone().count();
     let open = count - commonest(all);
     let hits: usize = groups
@@ -91,7 +91,7 @@ fn class_share(groups: &[Vec<Target>], all: impl Iterator<Item = Target> + Clone
     1.0 - (count - hits) as f64 / open.max(1) as f64
 }
 
-fn variance_share(groups: &[Vec<Target>], all: impl Iterator<Item = Target>) -> f64 {
+fn variance_share<'a>(groups: &[Vec<&Target>], all: impl Iterator<Item = &'a Target>) -> f64 {
     let spread = |numbers: &[f64]| {
         let mean = numbers.iter().sum::<f64>() / numbers.len().max(1) as f64;
         numbers
@@ -133,7 +133,7 @@ mod tests {
                 let leak = match target(index) {
                     Target::Class(class) => class as f64 * 10.0 + (noise % 7) as f64,
                     Target::Number(number) => number * 2.0 + 0.01 * noise as f64,
-                    Target::NextTokens => 0.0,
+                    Target::Labels(_) | Target::NextTokens => 0.0,
                 };
                 let cells = vec![
                     Cell::Number(leak),

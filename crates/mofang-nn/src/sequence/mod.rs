@@ -1,5 +1,7 @@
-//! Networks over sequences: texts as ids of tokens, and images row by row. One file per architecture.
+//! Networks over sequences: texts as ids of tokens, and images row by row
+//! or frame by frame. One file per architecture.
 
+mod crnn;
 mod pooling;
 mod recurrent;
 mod text_cnn;
@@ -8,6 +10,7 @@ use mofang_types::ModelInput;
 
 use crate::{NetworkSpec, NnError};
 
+pub(crate) use crnn::{Crnn, CrnnBody};
 pub(crate) use pooling::{Pooling, last_rows, weighted};
 pub(crate) use recurrent::{Recurrent, RecurrentBody};
 pub(crate) use text_cnn::{TextCnn, TextCnnBody};

@@ -24,7 +24,7 @@ pub(crate) struct Recurrent;
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+pub(super) enum Kind {
     Gru,
     Lstm,
 }
@@ -129,16 +129,6 @@ impl Architecture for Recurrent {
 
     fn build(&self, spec: &NetworkSpec, start: Start, device: &Device) -> Result<Network, NnError> {
         let config: Config = parse_config(self, &spec.architecture.config)?;
-        if config.layers == 0 || config.layers > LAYERS_MAX {
-            return Err(NnError::InvalidOption {
-                architecture: self.name(),
-                reason: format!("{} layers are not from 1 to {LAYERS_MAX}", config.layers),
-            });
-        }
-        let kind = match config.kind {
-            Kind::Gru => RecurrentKind::Gru,
-            Kind::Lstm => RecurrentKind::Lstm,
-        };
         let mut builder = Builder::new(start, device);
         let (embedding, features) = match spec.input {
             ModelInput::Tokens {
@@ -157,35 +147,22 @@ impl Architecture for Recurrent {
             ModelInput::Row { .. } => return Err(spec.takes_other("texts or images")),
         };
         let embedding_dropout = builder.dropout_of(config.embedding_dropout)?;
-        let directions = if config.bidirectional { 2 } else { 1 };
-        let width = config.hidden_size.saturating_mul(directions);
-        let mut layers = Vec::with_capacity(config.layers);
-        for index in 0..config.layers {
-            let features = if index == 0 { features } else { width };
-            let forward = builder.direction(kind, features, config.hidden_size)?;
-            let reverse = if config.bidirectional {
-                Some(builder.direction(kind, features, config.hidden_size)?)
-            } else {
-                None
-            };
-            let dropout = if index + 1 < config.layers {
-                Some(builder.dropout_of(config.recurrent_dropout)?)
-            } else {
-                None
-            };
-            layers.push(RecurrentLayer {
-                forward,
-                reverse,
-                dropout,
-            });
-        }
+        let stack = Stack {
+            kind: config.kind,
+            features,
+            hidden_size: config.hidden_size,
+            layers: config.layers,
+            bidirectional: config.bidirectional,
+            dropout: config.recurrent_dropout,
+        };
+        let rnn = recurrent_layers(self.name(), &mut builder, &stack)?;
         let dropout = builder.dropout_of(config.dropout)?;
         let default = Initializer::TorchDefault;
-        let fc = builder.linear_of(width, spec.outputs, default, Some(default))?;
+        let fc = builder.linear_of(stack.width(), spec.outputs, default, Some(default))?;
         let body = RecurrentBody {
             embedding,
             embedding_dropout,
-            rnn: layers::Recurrent { kind, layers },
+            rnn,
             dropout,
             fc,
             pooling: config.pooling,
@@ -220,6 +197,69 @@ impl Architecture for Recurrent {
             None => Some(recognized(self, config, [1, features, features], outputs)),
         }
     }
+}
+
+/// Recurrent layers one over the other.
+pub(super) struct Stack {
+    pub(super) kind: Kind,
+    /// Values of a step that the first is given.
+    pub(super) features: usize,
+    pub(super) hidden_size: usize,
+    pub(super) layers: usize,
+    pub(super) bidirectional: bool,
+    /// Of what the next layer is given.
+    pub(super) dropout: f64,
+}
+
+impl Stack {
+    /// Values of a step that comes out.
+    pub(super) fn width(&self) -> usize {
+        let directions = if self.bidirectional { 2 } else { 1 };
+        self.hidden_size.saturating_mul(directions)
+    }
+}
+
+/// Makes the layers in their order.
+pub(super) fn recurrent_layers(
+    architecture: &'static str,
+    builder: &mut Builder<'_>,
+    stack: &Stack,
+) -> Result<layers::Recurrent, NnError> {
+    if stack.layers == 0 || stack.layers > LAYERS_MAX {
+        return Err(NnError::InvalidOption {
+            architecture,
+            reason: format!("{} layers are not from 1 to {LAYERS_MAX}", stack.layers),
+        });
+    }
+    let kind = match stack.kind {
+        Kind::Gru => RecurrentKind::Gru,
+        Kind::Lstm => RecurrentKind::Lstm,
+    };
+    let mut layers = Vec::with_capacity(stack.layers);
+    for index in 0..stack.layers {
+        let features = if index == 0 {
+            stack.features
+        } else {
+            stack.width()
+        };
+        let forward = builder.direction(kind, features, stack.hidden_size)?;
+        let reverse = if stack.bidirectional {
+            Some(builder.direction(kind, features, stack.hidden_size)?)
+        } else {
+            None
+        };
+        let dropout = if index + 1 < stack.layers {
+            Some(builder.dropout_of(stack.dropout)?)
+        } else {
+            None
+        };
+        layers.push(RecurrentLayer {
+            forward,
+            reverse,
+            dropout,
+        });
+    }
+    Ok(layers::Recurrent { kind, layers })
 }
 
 /// The layers, under the names that are usual for them in PyTorch.

@@ -223,8 +223,9 @@ def make(name, architecture, config, image, model):
     })
 
 
-def write(name, architecture, config, model, inputs, described):
-    """The results of `model` for `inputs`, which `described` tells the test how to make."""
+def write(name, architecture, config, model, inputs, described, outputs=None):
+    """The results of `model` for `inputs`, which `described` tells the test how to make; `outputs` where a network
+    gives more than that many: so many at each of several steps."""
     model = model.double()
     state = model.state_dict()
     with torch.no_grad():
@@ -250,7 +251,7 @@ def write(name, architecture, config, model, inputs, described):
     golden = {
         "architecture": {"name": architecture, "config": config},
         **described,
-        "classes": classes,
+        "classes": outputs or classes,
         "state": {key: [dtypes[value.dtype], list(value.shape)] for key, value in state.items()},
         "gradient_tolerance": GRADIENT_TOLERANCES.get(name, 1e-4),
         "evaluation_logits": rounded(evaluation.flatten().tolist()),

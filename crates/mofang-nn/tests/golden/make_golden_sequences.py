@@ -81,6 +81,23 @@ class Recurrent(nn.Module):
         return self.fc(pooled)
 
 
+class Crnn(nn.Module):
+    def __init__(self, bands, channels, time_strides, hidden, layers, classes):
+        super().__init__()
+        modules, before = [], 1
+        for after, stride in zip(channels, time_strides):
+            modules += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after),
+                        nn.ReLU(), nn.MaxPool2d((2, stride), (2, stride))]
+            before, bands = after, bands // 2
+        self.cnn = nn.Sequential(*modules)
+        self.rnn = nn.GRU(before * bands, hidden, layers, batch_first=True, bidirectional=True)
+        self.fc = nn.Linear(2 * hidden, classes)
+
+    def forward(self, images):
+        steps = self.cnn(images).permute(0, 3, 1, 2).flatten(2)
+        return self.fc(self.rnn(steps)[0]).flatten(1)
+
+
 TOKENS = {"kind": "tokens", "vocabulary_size": VOCABULARY, "length_max": 9, "padding_id": 0}
 
 TEXT_CASES = {
@@ -115,3 +132,8 @@ if __name__ == "__main__":
         count = BATCH * image[0] * image[1] * image[2]
         write(name, architecture, config, model, pattern(count, 0).reshape(BATCH, *image),
               {"image_shape": image, "images": 0})
+    crnn = {"channels": [4, 6], "time_strides": [2, 1], "hidden_size": 7, "layers": 2,
+            "dropout": 0.0, "recurrent_dropout": 0.0}
+    write("crnn", "crnn", crnn, Crnn(8, [4, 6], [2, 1], 7, 2, 5),
+          pattern(BATCH * 8 * 11, 0).reshape(BATCH, 1, 8, 11), {"image_shape": [1, 8, 11], "images": 0},
+          outputs=5)

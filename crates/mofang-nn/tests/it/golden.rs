@@ -180,9 +180,11 @@ fn check(golden: &str) {
     assert_eq!(state, golden.state);
 
     let inputs = || network.input(golden.batch(), &device).unwrap();
+    // One row for each example; of a network that tells something at each step, the steps one after another.
+    let width = golden.evaluation_logits.len() / BATCH;
     let compare = |what: &str, logits: Tensor<2>, expected: &[f64]| {
         let logits = tensor_from_burn(logits).unwrap();
-        assert_eq!(logits.shape(), [BATCH, spec.outputs]);
+        assert_eq!(logits.shape(), [BATCH, width]);
         for (actual, expected) in logits.data().iter().zip(expected) {
             assert_near(what, f64::from(*actual), *expected, TOLERANCE);
         }
@@ -193,8 +195,7 @@ fn check(golden: &str) {
 
     let logits = network.forward_train(inputs(), 0);
     compare("training", logits.clone(), &golden.training_logits);
-    let weights =
-        mofang_types::Tensor::new(vec![BATCH, spec.outputs], pattern(BATCH * spec.outputs, 1));
+    let weights = mofang_types::Tensor::new(vec![BATCH, width], pattern(BATCH * width, 1));
     let weights: Tensor<2> = tensor_to_burn(weights.unwrap(), &device).unwrap();
     let gradients = network
         .gradients(&(logits * weights).sum().backward())
@@ -280,6 +281,11 @@ fn recurrent_networks_are_pytorchs() {
     check(include_str!("../golden/recurrent_lstm.json"));
     check(include_str!("../golden/recurrent_mean.json"));
     check(include_str!("../golden/recurrent_rows.json"));
+}
+
+#[test]
+fn convolutions_before_recurrent_layers_are_pytorchs() {
+    check(include_str!("../golden/crnn.json"));
 }
 
 #[test]

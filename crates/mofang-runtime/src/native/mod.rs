@@ -1,7 +1,7 @@
 //! Our own architectures, with weights as safetensors, on burn.
 
 use mofang_nn::{Network, NetworkSpec, Strictness, architectures, cpu_device};
-use mofang_types::{ModelSignature, Package, PackageManifest, Tensor, WEIGHTS_FILE};
+use mofang_types::{Dimension, ModelSignature, Package, PackageManifest, Tensor, WEIGHTS_FILE};
 
 use crate::{Continuation, LoadedModel, Runtime, RuntimeError, RuntimeSettings};
 
@@ -61,11 +61,13 @@ fn spec_of(manifest: &PackageManifest) -> Result<NetworkSpec, RuntimeError> {
     let input = manifest
         .model_input()
         .ok_or_else(|| refused("its input is not [batch, channels, height, width]"))?;
-    let outputs = output
-        .example_shape()
-        .and_then(|shape| <[usize; 1]>::try_from(shape).ok())
-        .map(|[outputs]| outputs)
-        .ok_or_else(|| refused("its output is not [batch, outputs]"))?;
+    // The rest of the shape is that of the task, which is compared as a whole.
+    let outputs = match output.shape.last() {
+        Some(Dimension::Fixed(outputs)) => *outputs,
+        Some(Dimension::Named(_)) | None => {
+            return Err(refused("its output is not [batch, outputs]"));
+        }
+    };
     if *signature != ModelSignature::of(&input, manifest.task, outputs) {
         return Err(refused("it is not that of its task"));
     }

@@ -1,5 +1,6 @@
 //! What training makes small.
 
+mod connectionist;
 mod cross_entropy;
 mod next_token;
 mod squared_error;
@@ -24,6 +25,11 @@ pub(crate) struct BatchLoss {
 /// the loop reads anyway; autodiff carries the gradient on from there.
 #[derive(Debug, Clone)]
 pub(crate) enum Loss {
+    /// For the labels of recordings, by outputs at each step.
+    Connectionist {
+        /// Outputs of a step: one for each label, and behind them that of the blank.
+        classes: usize,
+    },
     /// For classes.
     CrossEntropy(CrossEntropy),
     /// For the token behind each token of a text.
@@ -39,6 +45,9 @@ impl Loss {
     /// For outputs `[batch, outputs]`, row-major. A NaN among them makes the loss NaN.
     pub(crate) fn of(&self, outputs: &[f32], targets: &[Target], width: usize) -> BatchLoss {
         match self {
+            Self::Connectionist { classes } => {
+                connectionist::connectionist(outputs, targets, width, *classes)
+            }
             Self::CrossEntropy(loss) => loss.of(outputs, targets, width),
             Self::NextToken { label_smoothing } => {
                 next_token::next_token(outputs, targets, width, *label_smoothing)

@@ -7,9 +7,11 @@ mod accuracy;
 mod average_precision;
 mod bits_per_byte;
 mod calibration_error;
+mod character_error_rate;
 mod confusion_matrix;
 mod cross_entropy;
 mod determination;
+mod exact_match;
 mod f1;
 mod log_loss;
 mod matthews;
@@ -24,6 +26,8 @@ mod root_mean_squared_error;
 mod token_accuracy;
 mod token_outcomes;
 mod top_k_accuracy;
+mod transcript_outcomes;
+mod word_error_rate;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,13 +38,16 @@ pub use confusion_matrix::{Averages, ConfusionMatrix};
 pub(crate) use outcomes::first_largest;
 pub use outcomes::{ClassOutcomes, NumberOutcomes, Outcomes, OutcomesError};
 pub use token_outcomes::TokenOutcomes;
+pub use transcript_outcomes::{Heard, TranscriptOutcomes};
 
 use accuracy::Accuracy;
 use average_precision::AveragePrecision;
 use bits_per_byte::BitsPerByte;
 use calibration_error::CalibrationError;
+use character_error_rate::CharacterErrorRate;
 use cross_entropy::CrossEntropy;
 use determination::Determination;
+use exact_match::ExactMatch;
 use f1::F1;
 use log_loss::LogLoss;
 use matthews::Matthews;
@@ -53,6 +60,7 @@ use roc_auc::RocAuc;
 use root_mean_squared_error::RootMeanSquaredError;
 use token_accuracy::TokenAccuracy;
 use top_k_accuracy::TopKAccuracy;
+use word_error_rate::WordErrorRate;
 
 /// A number that a metric gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +116,8 @@ pub enum Judged {
     Numbers,
     /// The probabilities of tokens.
     Tokens,
+    /// What was said in recordings.
+    Transcripts,
 }
 
 impl Judged {
@@ -119,6 +129,7 @@ impl Judged {
             | Task::TabularClassification
             | Task::TextClassification => Self::Classes,
             Task::Embedding | Task::TabularRegression | Task::Tensor => Self::Numbers,
+            Task::SpeechRecognition => Self::Transcripts,
             Task::TextGeneration => Self::Tokens,
         }
     }
@@ -129,6 +140,7 @@ impl Judged {
             Self::Classes => "accuracy",
             Self::Numbers => "rmse",
             Self::Tokens => "cross_entropy",
+            Self::Transcripts => "word_error_rate",
         }
     }
 }
@@ -160,8 +172,10 @@ pub fn all() -> &'static [&'static dyn Metric] {
         &AveragePrecision,
         &BitsPerByte,
         &CalibrationError,
+        &CharacterErrorRate,
         &CrossEntropy,
         &Determination,
+        &ExactMatch,
         &F1,
         &LogLoss,
         &Matthews,
@@ -174,17 +188,19 @@ pub fn all() -> &'static [&'static dyn Metric] {
         &RootMeanSquaredError,
         &TokenAccuracy,
         &TopKAccuracy,
+        &WordErrorRate,
     ]
 }
 
 /// The values that are shown where there is room for few, of which each task has some.
-pub const HEADLINES: [&str; 6] = [
+pub const HEADLINES: [&str; 7] = [
     "accuracy",
     "cross_entropy",
     "f1_macro",
     "perplexity",
     "r2",
     "rmse",
+    "word_error_rate",
 ];
 
 /// The value of this name, of whichever metric gives it.
@@ -265,11 +281,19 @@ mod tests {
         let mut tokens = TokenOutcomes::new(20);
         tokens.add(&[0.5, 1.0, -1.0], &[1], 3).unwrap();
         let tokens = Outcomes::Tokens(tokens);
+        let heard = Heard {
+            text: "a".to_owned(),
+            truth: "a b".to_owned(),
+            probability: 0.5,
+        };
+        let transcripts = TranscriptOutcomes::new(vec![heard]).unwrap();
+        let transcripts = Outcomes::Transcripts(transcripts);
         for metric in all() {
             let (outcomes, others) = match metric.judges() {
                 Judged::Classes => (&classes, &numbers),
                 Judged::Numbers => (&numbers, &tokens),
-                Judged::Tokens => (&tokens, &classes),
+                Judged::Tokens => (&tokens, &transcripts),
+                Judged::Transcripts => (&transcripts, &classes),
             };
             assert!(metric.compute(others).is_empty(), "{}", metric.name());
             let given: Vec<&str> = metric

@@ -2,7 +2,7 @@
 
 use mofang_types::{Coded, ErrorCode};
 
-use super::{ConfusionMatrix, TokenOutcomes};
+use super::{ConfusionMatrix, TokenOutcomes, TranscriptOutcomes};
 
 /// Why answers cannot be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +56,8 @@ pub enum Outcomes {
     Numbers(NumberOutcomes),
     /// Of the tokens of texts.
     Tokens(TokenOutcomes),
+    /// Of what was said in recordings.
+    Transcripts(TranscriptOutcomes),
 }
 
 impl Outcomes {
@@ -65,6 +67,7 @@ impl Outcomes {
             Self::Classes(outcomes) => outcomes.len(),
             Self::Numbers(outcomes) => outcomes.len(),
             Self::Tokens(outcomes) => outcomes.len(),
+            Self::Transcripts(outcomes) => outcomes.len(),
         }
     }
 

@@ -164,8 +164,14 @@ impl Recipe {
         })
     }
 
-    /// What the run makes small; `class_weights` are those of the classes, in their order.
-    pub(crate) fn loss(&self, class_weights: &Arc<[f64]>) -> Loss {
+    /// What the run makes small; `class_weights` are those of the classes, in their order, and of `labels` there are
+    /// so many.
+    pub(crate) fn loss(&self, class_weights: &Arc<[f64]>, labels: usize) -> Loss {
+        if self.model.task == Task::SpeechRecognition {
+            return Loss::Connectionist {
+                classes: labels + 1,
+            };
+        }
         if self.model.task == Task::TextGeneration {
             return Loss::NextToken {
                 label_smoothing: self.train.label_smoothing,

@@ -83,6 +83,7 @@ fn write_evaluation(
     let what = match judged {
         Judged::Classes | Judged::Numbers => "examples",
         Judged::Tokens => "tokens",
+        Judged::Transcripts => "recordings",
     };
     writeln!(out, "## Test split ({} {what})\n", evaluation.examples)?;
     let baselines = &evaluation.baselines;
@@ -113,7 +114,8 @@ fn write_evaluation(
         return write_residuals(out, residuals);
     }
     if evaluation.classes.is_empty() {
-        return writeln!(out);
+        writeln!(out)?;
+        return write_mistakes(out, &evaluation.most_confused, false);
     }
     writeln!(
         out,
@@ -201,6 +203,7 @@ fn write_epochs(out: &mut String, facts: &RunFacts<'_>) -> std::fmt::Result {
         Judged::Classes => ["log_loss", "accuracy"],
         Judged::Numbers => ["rmse", "r2"],
         Judged::Tokens => ["cross_entropy", "perplexity"],
+        Judged::Transcripts => ["word_error_rate", "exact_match"],
     };
     writeln!(
         out,

@@ -18,7 +18,7 @@ pub use observer::{EpochProgress, NoObserver, TrainObserver, TrainStart};
 pub use outcome::{RunStatus, TrainOutcome};
 pub use request::{InitialWeights, Resume, TrainRequest};
 
-use crate::baseline::{baselines, token_baselines};
+use crate::baseline::{baselines, token_baselines, transcript_baselines};
 use crate::checkpoint::CheckpointFolder;
 use crate::evaluation::{Evaluation, InferFailure, evaluate};
 use crate::gate::GateResult;
@@ -99,6 +99,8 @@ fn judge(
     if let Ok(train) = dataset.split(SplitName::Train) {
         evaluation.baselines = if pipeline.generation().is_some() {
             token_baselines(train, split, pipeline)
+        } else if pipeline.transcription().is_some() {
+            transcript_baselines(train, split, pipeline)
         } else {
             baselines(train, split, labels.len())
         };
@@ -166,6 +168,8 @@ fn network_spec(recipe: &Recipe, pipeline: &CompiledPipeline) -> Result<NetworkS
                 vocabulary_size, ..
             },
         ) => *vocabulary_size,
+        // The blank is behind the labels.
+        (Task::SpeechRecognition, _) => pipeline.labels().len() + 1,
         _ => pipeline.labels().len(),
     };
     Ok(NetworkSpec {

@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
         if pipeline.leaves_missing() {
             return Err(TrainError::MissingNumbers(recipe.architecture.name.clone()));
         }
-        let loss = recipe.loss(&class_weights(&recipe, &dataset)?);
+        let loss = recipe.loss(&class_weights(&recipe, &dataset)?, dataset.labels.len());
         let spec = network_spec(&recipe, &pipeline)?;
         let pipeline = Arc::new(pipeline);
         let loader = Feed::train(&recipe, &dataset, &pipeline)?;
@@ -118,6 +118,9 @@ impl<'a> Session<'a> {
         if recipe.model.task == Task::TextGeneration {
             // Another network gives outputs for a text, not for each of its tokens.
             network.continuation()?;
+        }
+        if recipe.model.task == Task::SpeechRecognition && network.steps() < 2 {
+            return Err(TrainError::NoSteps(recipe.architecture.name.clone()));
         }
         let resumed_step = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
         let (state, optimizer_state) = if let Some(checkpoint) = checkpoint {

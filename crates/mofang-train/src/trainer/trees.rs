@@ -327,11 +327,11 @@ fn booster(
     let weights = targets.iter().map(weight).collect();
     let targets = if recipe.model.task.is_classification() {
         Targets::Classes {
-            labels: targets.into_iter().filter_map(Target::class).collect(),
+            labels: targets.iter().filter_map(Target::class).collect(),
             count: dataset.labels.len(),
         }
     } else {
-        Targets::Numbers(targets.into_iter().filter_map(Target::number).collect())
+        Targets::Numbers(targets.iter().filter_map(Target::number).collect())
     };
     let rows = Rows {
         values: &values,
@@ -358,5 +358,8 @@ fn matrix(split: &Split, pipeline: &CompiledPipeline) -> Result<Vec<f32>, TrainE
 }
 
 fn targets_of(split: &Split) -> impl Iterator<Item = Target> {
-    split.examples().iter().map(|example| example.target)
+    split
+        .examples()
+        .iter()
+        .map(|example| example.target.clone())
 }

@@ -316,6 +316,10 @@ fn values(prediction: &Prediction) -> Vec<(String, String)> {
                 generated.text.clone(),
             )]
         }
+        Prediction::Transcript(transcript) => {
+            let probability = transcript.probability.to_string();
+            vec![(transcript.text.clone(), probability)]
+        }
         Prediction::Numbers(numbers) => numbers
             .iter()
             .map(|number| (number.name.clone(), number.value.to_string()))

@@ -9,7 +9,7 @@ const MISTAKES_MAX: usize = 10;
 /// Metrics, the numbers of each class, and the surest mistakes.
 pub(crate) fn evaluation(view: &EvaluationView) -> String {
     let evaluation = &view.evaluation;
-    let is_of_tokens = evaluation.classes.is_empty() && evaluation.residuals.is_none();
+    let is_of_tokens = evaluation.metrics.contains_key("perplexity");
     let mut text = format!(
         "{}@{} on {}: {} {}\n\n",
         view.model,
@@ -41,17 +41,19 @@ pub(crate) fn evaluation(view: &EvaluationView) -> String {
         return text;
     }
 
-    let mut classes = vec![row(["CLASS", "EXAMPLES", "PRECISION", "RECALL", "F1"])];
-    for class in &evaluation.classes {
-        classes.push(row([
-            &class.label,
-            &class.support.to_string(),
-            &format!("{:.4}", class.precision),
-            &format!("{:.4}", class.recall),
-            &format!("{:.4}", class.f1),
-        ]));
+    if !evaluation.classes.is_empty() {
+        let mut classes = vec![row(["CLASS", "EXAMPLES", "PRECISION", "RECALL", "F1"])];
+        for class in &evaluation.classes {
+            classes.push(row([
+                &class.label,
+                &class.support.to_string(),
+                &format!("{:.4}", class.precision),
+                &format!("{:.4}", class.recall),
+                &format!("{:.4}", class.f1),
+            ]));
+        }
+        section(&mut text, "classes", &aligned(&classes));
     }
-    section(&mut text, "classes", &aligned(&classes));
 
     let mut mistakes = vec![row(["EXAMPLE", "IS", "TAKEN FOR", "SURE"])];
     for mistake in evaluation.most_confused.iter().take(MISTAKES_MAX) {

@@ -57,6 +57,7 @@ pub(crate) fn import_report(report: &ImportReport) -> String {
         | Task::TabularClassification
         | Task::TabularRegression
         | Task::TextClassification => format!("{} classes", report.outputs),
+        Task::SpeechRecognition => format!("{} symbols at each step", report.outputs),
         Task::TextGeneration => format!("texts of {} tokens", report.outputs),
     };
     aligned(&[

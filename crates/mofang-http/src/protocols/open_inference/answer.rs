@@ -1,7 +1,7 @@
 //! From the rows that a model computed to the outputs that a request asked for.
 
 use mofang_runtime::Predictor;
-use mofang_types::{Tensor, TensorSpec};
+use mofang_types::{Dimension, Tensor, TensorSpec};
 
 use super::datatype::Datatype;
 use crate::ApiError;
@@ -140,7 +140,14 @@ fn tensor(rows: &[Vec<f32>], spec: &TensorSpec) -> (Vec<usize>, OutputValues) {
     let mut shape = vec![rows.len()];
     match spec.example_shape() {
         Some(inner) if inner.iter().product::<usize>() == width => shape.extend(inner),
-        _ => shape.push(width),
+        // Outputs at each of some steps.
+        None => match spec.shape.as_slice() {
+            [_, _, Dimension::Fixed(outputs)] if width.is_multiple_of(*outputs) => {
+                shape.extend([width / outputs, *outputs]);
+            }
+            _ => shape.push(width),
+        },
+        Some(_) => shape.push(width),
     }
     (shape, OutputValues::Floats(rows.concat()))
 }

@@ -185,6 +185,7 @@ fn scored(outcome: PredictOutcome, with_classes: bool) -> Scored {
         }
         // A text, as a label is one.
         Prediction::Generation(generated) => return Scored::Label(generated.text),
+        Prediction::Transcript(transcript) => return Scored::Label(transcript.text),
         Prediction::Numbers(numbers) => {
             let first = numbers.first();
             return Scored::Number(first.map_or(f64::NAN, |number| number.value));

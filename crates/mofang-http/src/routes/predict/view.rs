@@ -1,7 +1,9 @@
 //! How predictions are shown.
 
 use mofang_serving::PredictOutcome;
-use mofang_types::{ClassProbability, FinishReason, GeneratedText, NamedNumber, Prediction};
+use mofang_types::{
+    ClassProbability, FinishReason, GeneratedText, NamedNumber, Prediction, SpokenWord, Transcript,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -35,6 +37,9 @@ pub struct PredictionView {
     /// The vector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedding: Option<Vec<f32>>,
+    /// What was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<TranscriptView>,
     /// The model's outputs as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<f32>>,
@@ -102,6 +107,61 @@ impl From<GenerationView> for GeneratedText {
             finish_reason: view.finish_reason,
             prompt_tokens: view.prompt_tokens,
             completion_tokens: view.completion_tokens,
+        }
+    }
+}
+
+/// What was said in a recording.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TranscriptView {
+    /// The words.
+    #[schema(example = "3 1 4")]
+    pub text: String,
+    /// The words one by one, in order.
+    pub words: Vec<WordView>,
+    /// The probability that the model gives the text, 0 to 1.
+    #[schema(example = 0.97)]
+    pub probability: f32,
+}
+
+/// A word and when it was said.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct WordView {
+    /// The word.
+    #[schema(example = "3")]
+    pub text: String,
+    /// Where it begins, in seconds from the beginning of the recording.
+    pub start_seconds: f32,
+    /// Where it ends.
+    pub end_seconds: f32,
+}
+
+impl From<Transcript> for TranscriptView {
+    fn from(transcript: Transcript) -> Self {
+        let words = transcript.words.into_iter().map(|word| WordView {
+            text: word.text,
+            start_seconds: word.start_seconds,
+            end_seconds: word.end_seconds,
+        });
+        Self {
+            text: transcript.text,
+            words: words.collect(),
+            probability: transcript.probability,
+        }
+    }
+}
+
+impl From<TranscriptView> for Transcript {
+    fn from(view: TranscriptView) -> Self {
+        let words = view.words.into_iter().map(|word| SpokenWord {
+            text: word.text,
+            start_seconds: word.start_seconds,
+            end_seconds: word.end_seconds,
+        });
+        Self {
+            text: view.text,
+            words: words.collect(),
+            probability: view.probability,
         }
     }
 }
@@ -182,6 +242,7 @@ impl From<PredictOutcome> for PredictionView {
             }
             Prediction::Embedding(values) => view.embedding = Some(values),
             Prediction::Generation(generated) => view.generation = Some(generated.into()),
+            Prediction::Transcript(transcript) => view.transcript = Some(transcript.into()),
             Prediction::Values(values) => view.values = Some(values),
             Prediction::Numbers(numbers) => {
                 let numbers = numbers.into_iter().map(|number| NumberView {
@@ -219,6 +280,9 @@ impl PredictionView {
                 .generation
                 .map(|view| Prediction::Generation(view.into())))
             .or(self.embedding.map(Prediction::Embedding))
+            .or(self
+                .transcript
+                .map(|view| Prediction::Transcript(view.into())))
             .or(self.values.map(Prediction::Values))
     }
 }
