@@ -9,7 +9,7 @@ use mofang_accounts::{Role, Scope};
 use mofang_testing::{TestApp, TestResponse};
 use serde_json::{Value, json};
 
-use crate::generate::{app, asked, data, held, narrow_app};
+use crate::generate::{ENDLESS, app, asked, data, held, narrow_app};
 
 const COMPLETIONS: &str = "/openai/v1/completions";
 const EMBEDDINGS: &str = "/openai/v1/embeddings";
@@ -324,6 +324,27 @@ async fn rel_6_a_full_server_says_when_to_ask_again() {
     assert_eq!(refused.header("retry-after-ms"), "1000");
     drop(held);
     send().await.expect(200);
+}
+
+#[tokio::test]
+async fn rel_8_a_failure_in_the_middle_stands_in_the_data() {
+    let app = narrow_app().await;
+    let mut body = json!({ "model": "tale", "prompt": "the fox" });
+    // It is loaded before the time counts.
+    asked(&app, COMPLETIONS, &body).await.expect(200);
+    body["stream"] = json!(true);
+    body["max_tokens"] = json!(ENDLESS);
+    let key = &app.user(Role::Caller).key;
+    let request = app
+        .post(COMPLETIONS)
+        .bearer(key)
+        .header("x-request-timeout-ms", "400");
+    let streamed = request.json(&body).send().await.expect(200);
+    let chunks = chunks(&streamed);
+    assert_eq!(chunks[0]["object"], "text_completion");
+    let error = &chunks.last().unwrap()["error"];
+    assert_eq!(error["type"], "server_error");
+    assert_eq!(error["code"], "timeout");
 }
 
 #[tokio::test]
