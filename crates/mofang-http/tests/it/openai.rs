@@ -292,13 +292,13 @@ async fn who_may_not_come_in_is_told_in_the_envelope() {
     // What is not there, and what is not implemented.
     let key = &app.user(Role::Caller).key;
     for path in ["/openai/v1/chat/completions", "/openai/v1/responses"] {
-        let chat = app.post(path).bearer(&key).json(&json!({})).send().await;
+        let chat = app.post(path).bearer(key).json(&json!({})).send().await;
         let chat = chat.expect(501);
         let message = chat.json()["error"]["message"].as_str().unwrap().to_owned();
         assert!(message.contains(COMPLETIONS), "{message}");
         assert_eq!(chat.header("x-should-retry"), "false");
     }
-    let nowhere = app.get("/openai/v1/nowhere").bearer(&key).send().await;
+    let nowhere = app.get("/openai/v1/nowhere").bearer(key).send().await;
     assert_eq!(nowhere.expect(404).json()["error"]["code"], "not_found");
 }
 

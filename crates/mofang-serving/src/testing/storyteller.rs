@@ -41,6 +41,7 @@ impl Storyteller {
                 stop: StopRule {
                     max_tokens,
                     texts: Vec::new(),
+                    tokens: Vec::new(),
                 },
             },
             allowed: Mutex::new(None),
