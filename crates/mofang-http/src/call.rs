@@ -16,12 +16,14 @@ use futures::future::join_all;
 use mofang_data::RawExample;
 use mofang_registry::Route;
 use mofang_runtime::Predictor;
-use mofang_serving::{InferOutcome, PredictOptions, PredictOutcome};
-use mofang_types::{ErrorCode, ModelReference, Selector, Tensor};
+use mofang_serving::{GenerateOptions, Generation, InferOutcome, PredictOptions, PredictOutcome};
+use mofang_types::{ErrorCode, GenerationOptions, ModelReference, Selector, Tensor};
+use serde::de::DeserializeOwned;
 
 use crate::auth::Caller;
 use crate::body::read_body;
 use crate::deadline::remaining;
+use crate::extract::{media_type, parse_json};
 use crate::metering::CallerLabel;
 use crate::middleware::RequestContext;
 use crate::{ApiError, AppState};
@@ -35,6 +37,7 @@ pub(crate) struct ModelCall {
     limit: Option<Duration>,
     route: Route,
     pinned: ModelReference,
+    seed: u64,
 }
 
 impl ModelCall {
@@ -61,6 +64,7 @@ impl ModelCall {
                 selector: Selector::Version(route.number),
             },
             route,
+            seed: seed_of(&context.request_id),
         })
     }
 
@@ -79,29 +83,18 @@ impl ModelCall {
         self.limit = Some(self.limit.map_or(limit, |before| before.min(limit)));
     }
 
+    /// What the draws of the call are a function of when it names no seed.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Reads the body of the call within the limits of the settings.
     pub(crate) async fn read_body(
         &self,
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Bytes, ApiError> {
-        let coding = headers
-            .get(CONTENT_ENCODING)
-            .filter(|value| *value != "identity");
-        if coding.is_some() {
-            return Err(ApiError::new(
-                ErrorCode::UnsupportedMediaType,
-                "compressed bodies are not read; send the body without Content-Encoding",
-            ));
-        }
-        let settings = &self.state.settings;
-        read_body(
-            headers,
-            body,
-            settings.body_limit_bytes,
-            settings.body_timeout(),
-        )
-        .await
+        read_call(&self.state, headers, body).await
     }
 
     /// The predictor of the version, loaded if need be. While it is held, the version stays loaded.
@@ -180,7 +173,35 @@ impl ModelCall {
         Ok(outcome?)
     }
 
-    fn count(&self, inputs: usize, failed: usize) {
+    /// Begins to go on with a text; [`TextCall`](crate::text_call::TextCall) counts it.
+    ///
+    /// # Errors
+    /// When the deadline has passed, or the text fails before its first piece.
+    pub(crate) async fn generate(
+        &self,
+        prompt: String,
+        options: GenerationOptions,
+    ) -> Result<Generation, ApiError> {
+        let options = GenerateOptions {
+            options,
+            seed: self.seed,
+            deadline: self.rest()?,
+        };
+        let prompt = RawExample::Text(prompt);
+        let serving = &self.state.serving;
+        Ok(serving.generate(&self.pinned, prompt, options).await?)
+    }
+
+    /// Gives a call that names no deadline the time that one request has by default.
+    pub(crate) fn limit_by_default(&mut self) {
+        let elapsed = self.elapsed();
+        let default = self.state.serving.settings().default_deadline;
+        self.limit
+            .get_or_insert_with(|| elapsed.saturating_add(default));
+    }
+
+    /// Counts the call for its caller.
+    pub(crate) fn count(&self, inputs: usize, failed: usize) {
         self.state.metering.count_usage(
             &self.caller,
             self.route.model.as_str(),
@@ -192,9 +213,71 @@ impl ModelCall {
 
     /// What is left of the caller's time.
     fn rest(&self) -> Result<Option<Duration>, ApiError> {
-        let elapsed = self.state.clock.monotonic().saturating_sub(self.arrived);
+        let elapsed = self.elapsed();
         self.limit
             .map(|limit| remaining(limit, elapsed))
             .transpose()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.state.clock.monotonic().saturating_sub(self.arrived)
+    }
+}
+
+/// Reads the body of a call within the limits of the settings.
+async fn read_call(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+    let coding = headers
+        .get(CONTENT_ENCODING)
+        .filter(|value| *value != "identity");
+    if coding.is_some() {
+        return Err(ApiError::new(
+            ErrorCode::UnsupportedMediaType,
+            "compressed bodies are not read; send the body without Content-Encoding",
+        ));
+    }
+    let settings = &state.settings;
+    read_body(
+        headers,
+        body,
+        settings.body_limit_bytes,
+        settings.body_timeout(),
+    )
+    .await
+}
+
+/// As [`ModelCall::read_body`], for a body of JSON that may say itself which model is called.
+pub(crate) async fn read_json_call<T: DeserializeOwned>(
+    state: &AppState,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, ApiError> {
+    if media_type(headers).as_deref() != Some("application/json") {
+        return Err(ApiError::new(
+            ErrorCode::UnsupportedMediaType,
+            "the body has to be application/json",
+        ));
+    }
+    parse_json(&read_call(state, headers, body).await?)
+}
+
+/// The random part of a request's id, by which its draws can be repeated. It is below 2^48, so that every
+/// program that reads JSON has a number for it.
+fn seed_of(request_id: &str) -> u64 {
+    let random = request_id.rsplit('-').next().unwrap_or_default();
+    u64::from_str_radix(random, 16).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_the_random_part_of_an_id() {
+        assert_eq!(
+            seed_of("01a21425-ed9c-71da-a3ea-00000000002a"),
+            42,
+            "the last twelve digits"
+        );
+        assert_eq!(seed_of("no id"), 0);
     }
 }

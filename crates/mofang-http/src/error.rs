@@ -16,6 +16,8 @@ use crate::problem::ProblemKind;
 pub struct ApiError {
     pub(crate) kind: ProblemKind,
     pub(crate) detail: String,
+    /// The parameter of the request that is at fault, for protocols that name it.
+    pub(crate) parameter: Option<&'static str>,
     pub(crate) retry_after: Option<Duration>,
     /// For the log, never sent.
     pub(crate) cause: Option<Box<dyn Error + Send + Sync>>,
@@ -31,6 +33,7 @@ impl ApiError {
         Self {
             kind,
             detail: detail.into(),
+            parameter: None,
             retry_after: None,
             cause: None,
         }
@@ -51,6 +54,7 @@ impl ApiError {
         Self {
             kind: ProblemKind::Coded(ErrorCode::Internal),
             detail: hidden(ErrorCode::Internal).to_owned(),
+            parameter: None,
             retry_after: None,
             cause: Some(cause.into()),
         }
@@ -59,6 +63,13 @@ impl ApiError {
     #[must_use]
     pub(crate) fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
+        self
+    }
+
+    /// Says which parameter of the request is at fault, unless it is known already.
+    #[must_use]
+    pub(crate) fn about(mut self, parameter: &'static str) -> Self {
+        self.parameter.get_or_insert(parameter);
         self
     }
 
@@ -109,6 +120,7 @@ impl<E: Coded + Send + Sync + 'static> From<E> for ApiError {
                     .and_then(AccountError::retry_after_seconds)
                     .map(Duration::from_secs)
             });
+        let parameter = error.parameter();
         Self {
             kind: ProblemKind::Coded(code),
             detail: if is_for_callers {
@@ -116,6 +128,7 @@ impl<E: Coded + Send + Sync + 'static> From<E> for ApiError {
             } else {
                 hidden(code).to_owned()
             },
+            parameter,
             retry_after,
             cause: (!is_for_callers).then(|| Box::new(error) as Box<dyn Error + Send + Sync>),
         }

@@ -17,6 +17,7 @@ mod body;
 mod call;
 mod deadline;
 mod error;
+mod event_stream;
 mod extract;
 mod metering;
 mod middleware;
@@ -30,6 +31,7 @@ mod routes;
 mod server;
 mod settings;
 mod state;
+mod text_call;
 
 pub use axum::Router;
 pub use error::ApiError;

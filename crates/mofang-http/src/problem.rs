@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::ApiError;
-use crate::protocols::{open_inference, scoring};
+use crate::protocols::{open_inference, openai, scoring};
 
 /// The media type of problem documents.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -41,6 +41,8 @@ pub(crate) enum ErrorFormat {
     Problem,
     /// As the Open Inference Protocol tells it over REST.
     OpenInference,
+    /// As OpenAI tells it.
+    OpenAi,
     /// As MLflow's scoring server tells it.
     Scoring,
     /// As gRPC tells it, in headers.
@@ -157,7 +159,10 @@ pub(crate) fn render(response: Response, request_id: &str, format: ErrorFormat) 
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return match format {
-            ErrorFormat::Problem | ErrorFormat::OpenInference | ErrorFormat::Scoring => response,
+            ErrorFormat::Problem
+            | ErrorFormat::OpenInference
+            | ErrorFormat::OpenAi
+            | ErrorFormat::Scoring => response,
             ErrorFormat::Grpc => open_inference::grpc::status::render(response, None, request_id),
         };
     }
@@ -190,6 +195,7 @@ pub(crate) fn render(response: Response, request_id: &str, format: ErrorFormat) 
             parts.status = open_inference::error::status(error.kind);
             (open_inference::error::body(&error), "application/json")
         }
+        ErrorFormat::OpenAi => (openai::error::body(&error), "application/json"),
         ErrorFormat::Scoring => (scoring::error::body(&error), "application/json"),
     };
     let headers = &mut parts.headers;
@@ -217,6 +223,9 @@ pub(crate) fn render(response: Response, request_id: &str, format: ErrorFormat) 
             }
         }
     }
+    if format == ErrorFormat::OpenAi {
+        openai::error::add_headers(&error, headers);
+    }
     Response::from_parts(parts, Body::from(text))
 }
 
@@ -231,6 +240,12 @@ pub(crate) fn log_cause(error: &ApiError, request_id: &str) {
             "a request failed"
         );
     }
+}
+
+/// The problem document of a failure in the middle of an answer; its cause goes to the log.
+pub(crate) fn within_answer(error: &ApiError, request_id: &str) -> String {
+    log_cause(error, request_id);
+    document(error, error.kind.status(), request_id)
 }
 
 fn document(error: &ApiError, status: StatusCode, request_id: &str) -> String {

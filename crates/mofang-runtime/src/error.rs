@@ -67,6 +67,14 @@ pub enum RuntimeError {
     /// A number by which no token can be chosen.
     #[error(transparent)]
     Sampling(#[from] InvalidSampling),
+    /// A text cannot go on as it is asked for.
+    #[error("{name} {reason}")]
+    Setting {
+        /// What of it was asked for wrongly, e.g. `max_tokens`.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The engine failed.
     #[error("the model failed: {0}")]
     Engine(NnError),
@@ -89,13 +97,24 @@ impl Coded for RuntimeError {
             Self::NoRuntime { .. } | Self::Unloadable { .. } => ErrorCode::Unavailable,
             Self::Data(error) => error.code(),
             Self::Shape(error) => error.code(),
-            Self::NoLanguageModel { .. } | Self::NoSteps | Self::OutputNotFinite => {
-                ErrorCode::InvalidInput
-            }
+            Self::NoLanguageModel { .. }
+            | Self::NoSteps
+            | Self::OutputNotFinite
+            | Self::Setting { .. } => ErrorCode::InvalidInput,
             Self::Sampling(error) => error.code(),
             Self::OutputLength { .. } => ErrorCode::Internal,
             Self::Host(error) => error.code(),
             Self::Engine(error) => error.code(),
         }
+    }
+
+    fn parameter(&self) -> Option<&'static str> {
+        if let Self::Setting { name, .. } = self {
+            return Some(*name);
+        }
+        if let Self::Sampling(error) = self {
+            return error.parameter();
+        }
+        None
     }
 }

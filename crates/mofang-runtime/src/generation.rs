@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use mofang_data::text::Tokenizer;
-use mofang_data::{DataError, GenerationDefaults, RawExample};
+use mofang_data::{GenerationDefaults, RawExample};
 use mofang_types::{FinishReason, GeneratedText, GenerationOptions, ModelInput, Sampling};
 
 use crate::sampler::Sampler;
@@ -42,15 +42,18 @@ impl GenerateSettings {
     /// Checks that every setting is in its range.
     fn check(&self) -> Result<(), RuntimeError> {
         self.sampling.check()?;
-        let invalid = |reason: &str| Err(DataError::InvalidInput(reason.to_owned()).into());
+        let invalid = |name, reason| Err(RuntimeError::Setting { name, reason });
         if self.max_tokens == 0 {
-            return invalid("max_tokens must be at least 1");
+            return invalid("max_tokens", "must be at least 1");
         }
         if self.stop.len() > STOP_TEXTS_MAX {
-            return invalid("there are more than 16 texts to stop at");
+            return invalid("stop", "has more than 16 texts");
         }
         if self.stop.iter().any(String::is_empty) {
-            return invalid("an empty text to stop at ends everything; leave it out");
+            return invalid(
+                "stop",
+                "has an empty text, which ends everything; leave it out",
+            );
         }
         Ok(())
     }
@@ -264,6 +267,8 @@ fn overlap(text: &str, stop: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use mofang_types::{Coded as _, ErrorCode};
+
     use super::*;
 
     /// What is told of pieces, one by one, and the whole text.
@@ -282,6 +287,47 @@ mod tests {
         }
         let whole = writer.finish("");
         (heard, whole)
+    }
+
+    #[test]
+    fn a_setting_out_of_its_range_is_named() {
+        let good = GenerateSettings {
+            sampling: Sampling::default(),
+            max_tokens: 1,
+            stop: vec!["a".to_owned(); STOP_TEXTS_MAX],
+            seed: 0,
+        };
+        assert!(good.check().is_ok());
+        let no_tokens = GenerateSettings {
+            max_tokens: 0,
+            ..good.clone()
+        };
+        let many_stops = GenerateSettings {
+            stop: vec!["a".to_owned(); STOP_TEXTS_MAX + 1],
+            ..good.clone()
+        };
+        let empty_stop = GenerateSettings {
+            stop: vec![String::new()],
+            ..good.clone()
+        };
+        let cold = GenerateSettings {
+            sampling: Sampling {
+                temperature: -1.0,
+                ..Sampling::default()
+            },
+            ..good
+        };
+        for (settings, name) in [
+            (no_tokens, "max_tokens"),
+            (many_stops, "stop"),
+            (empty_stop, "stop"),
+            (cold, "temperature"),
+        ] {
+            let error = settings.check().unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidInput);
+            assert_eq!(error.parameter(), Some(name));
+            assert!(error.to_string().starts_with(name), "{error}");
+        }
     }
 
     #[test]

@@ -36,6 +36,24 @@ pub enum ServingError {
         /// How many places there are.
         capacity: usize,
     },
+    /// The request asks for a longer text than the server goes on with.
+    #[error(
+        "max_tokens = {asked} is more than the {max} tokens that this server goes on with; ask for fewer, or raise serving.max_generation_tokens"
+    )]
+    TooManyTokens {
+        /// How many tokens were asked for.
+        asked: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// The model goes on with no texts.
+    #[error(
+        "{model} goes on with no texts, as a model of text-generation does; ask it with predict"
+    )]
+    NoLanguageModel {
+        /// The version.
+        model: String,
+    },
     /// Somebody unloaded the model on purpose.
     #[error(
         "the model \"{model}\" is unloaded; load it with POST /v2/repository/models/{model}/load"
@@ -108,6 +126,8 @@ impl ServingError {
             Self::Closing => Some(Duration::from_secs(1)),
             Self::Refused(_)
             | Self::TooManyItems { .. }
+            | Self::TooManyTokens { .. }
+            | Self::NoLanguageModel { .. }
             | Self::Unloaded { .. }
             | Self::TooLarge { .. }
             | Self::DeadlineExceeded { .. }
@@ -122,10 +142,28 @@ impl Coded for ServingError {
         match self {
             Self::Refused(error) => error.code(),
             Self::Overloaded { .. } | Self::PoolFull { .. } => ErrorCode::Overloaded,
-            Self::TooManyItems { .. } => ErrorCode::InvalidInput,
+            Self::TooManyItems { .. }
+            | Self::TooManyTokens { .. }
+            | Self::NoLanguageModel { .. } => ErrorCode::InvalidInput,
             Self::TooLarge { .. } | Self::Unloaded { .. } | Self::Closing => ErrorCode::Unavailable,
             Self::DeadlineExceeded { .. } => ErrorCode::Timeout,
             Self::Panicked { .. } | Self::Internal { .. } => ErrorCode::Internal,
+        }
+    }
+
+    fn parameter(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(error) => error.parameter(),
+            Self::TooManyTokens { .. } => Some("max_tokens"),
+            Self::NoLanguageModel { .. } | Self::Unloaded { .. } => Some("model"),
+            Self::Overloaded { .. }
+            | Self::TooManyItems { .. }
+            | Self::PoolFull { .. }
+            | Self::TooLarge { .. }
+            | Self::DeadlineExceeded { .. }
+            | Self::Closing
+            | Self::Panicked { .. }
+            | Self::Internal { .. } => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Who is inside, and whether anybody may still come in.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -7,45 +8,44 @@ use tokio::sync::Notify;
 
 /// A counter of running requests and the door in front of them.
 #[derive(Debug, Default)]
-pub(crate) struct InFlight {
+pub(crate) struct InFlight(Arc<Door>);
+
+#[derive(Debug, Default)]
+struct Door {
     running: AtomicUsize,
     closing: AtomicBool,
     left: Notify,
 }
 
-/// One running request; leaving is dropping it.
+/// One running request, which may outlive the call that began it; leaving is dropping it.
 #[derive(Debug)]
-pub(crate) struct InFlightGuard<'a>(&'a InFlight);
+pub(crate) struct InFlightGuard(Arc<Door>);
 
 impl InFlight {
     /// Lets one request in, unless the door is closed.
-    pub(crate) fn enter(&self) -> Option<InFlightGuard<'_>> {
+    pub(crate) fn enter(&self) -> Option<InFlightGuard> {
         // Counting before looking at the door: whoever closes it afterwards sees this request.
-        self.running.fetch_add(1, Ordering::SeqCst);
-        let guard = InFlightGuard(self);
-        if self.closing.load(Ordering::SeqCst) {
-            None
-        } else {
-            Some(guard)
-        }
+        self.0.running.fetch_add(1, Ordering::SeqCst);
+        let guard = InFlightGuard(Arc::clone(&self.0));
+        if self.is_closing() { None } else { Some(guard) }
     }
 
     /// How many are inside.
     pub(crate) fn count(&self) -> usize {
-        self.running.load(Ordering::SeqCst)
+        self.0.running.load(Ordering::SeqCst)
     }
 
     /// Whether the door is closed.
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
+        self.0.closing.load(Ordering::SeqCst)
     }
 
     /// Closes the door and waits until everybody has left or the time is over; how many have not.
     pub(crate) async fn close(&self, timeout: Duration) -> usize {
-        self.closing.store(true, Ordering::SeqCst);
+        self.0.closing.store(true, Ordering::SeqCst);
         let empty = async {
             loop {
-                let left = self.left.notified();
+                let left = self.0.left.notified();
                 if self.count() == 0 {
                     return;
                 }
@@ -59,9 +59,10 @@ impl InFlight {
     }
 }
 
-impl Drop for InFlightGuard<'_> {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        if self.0.running.fetch_sub(1, Ordering::SeqCst) == 1 && self.0.is_closing() {
+        let is_last = self.0.running.fetch_sub(1, Ordering::SeqCst) == 1;
+        if is_last && self.0.closing.load(Ordering::SeqCst) {
             self.0.left.notify_waiters();
         }
     }

@@ -11,14 +11,17 @@
 //!
 //! Threads: every loaded version has one thread of its own, which takes batches from its queue and
 //! computes them. Encoded images are decoded on the runtime's blocking threads, a bounded number at
-//! once. The asynchronous workers never compute.
+//! once. Texts go on ([`Serving::generate`]) there too, a bounded number at once, and each tells its
+//! pieces to whoever reads them. The asynchronous workers never compute.
 
 mod error;
 mod evaluation;
+mod generation;
 mod in_flight;
 mod metrics;
 mod model;
 mod options;
+mod places;
 mod pool;
 mod preparation;
 mod queue;
@@ -30,10 +33,13 @@ mod testing;
 
 pub use error::{ServingError, SharedError};
 pub use evaluation::{EvaluationError, evaluate};
+pub use generation::Generation;
 pub use metrics::{HistogramSnapshot, ServingMetrics, VersionMetricsSnapshot};
 pub use model::ServedModel;
 pub use mofang_train::{Evaluation, InferFailure};
-pub use options::{InferOutcome, PredictOptions, PredictOutcome};
+pub use options::{
+    GenerateOptions, GenerateOutcome, GenerationEvent, InferOutcome, PredictOptions, PredictOutcome,
+};
 pub use serving::{DrainOutcome, Serving};
 pub use settings::ServingSettings;
 pub use source::ModelSource;

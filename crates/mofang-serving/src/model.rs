@@ -1,13 +1,14 @@
 //! What serving needs of a model.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use mofang_data::RawExample;
-use mofang_runtime::Predictor;
-use mofang_types::{Prediction, Tensor};
+use mofang_data::{GenerationDefaults, RawExample};
+use mofang_runtime::{GenerateSettings, Predictor};
+use mofang_types::{GeneratedText, Prediction, Tensor};
 
-use crate::SharedError;
+use crate::{ServingError, SharedError};
 
 /// A loaded model between its pipeline's transforms and decoders.
 pub trait ServedModel: Send + Sync + fmt::Debug {
@@ -32,6 +33,27 @@ pub trait ServedModel: Send + Sync + fmt::Debug {
 
     /// Makes one row of outputs into an answer.
     fn decode(&self, row: &[f32], top_k: Option<usize>) -> Result<Prediction, SharedError>;
+
+    /// How texts go on where a request does not say it; `None` for a model that goes on with none, to which
+    /// everything else is asked.
+    fn generation(&self) -> Option<&GenerationDefaults> {
+        None
+    }
+
+    /// Goes on with a text, as [`Predictor::generate`] does: `told` gets each piece, at least once for each
+    /// token, and ends the text when it breaks.
+    fn generate(
+        &self,
+        prompt: &RawExample,
+        settings: &GenerateSettings,
+        warnings: &mut Vec<String>,
+        told: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<GeneratedText, SharedError> {
+        let _ = (prompt, settings, warnings, told);
+        Err(Arc::new(ServingError::NoLanguageModel {
+            model: "the model".to_owned(),
+        }))
+    }
 
     /// The value that fills a shorter input up, where those of a batch may differ in their first
     /// dimension; `None` where they may not.
@@ -72,6 +94,21 @@ impl ServedModel for Predictor {
 
     fn decode(&self, row: &[f32], top_k: Option<usize>) -> Result<Prediction, SharedError> {
         Self::decode(self, row, top_k).map_err(|error| Arc::new(error) as SharedError)
+    }
+
+    fn generation(&self) -> Option<&GenerationDefaults> {
+        Self::generation(self)
+    }
+
+    fn generate(
+        &self,
+        prompt: &RawExample,
+        settings: &GenerateSettings,
+        warnings: &mut Vec<String>,
+        told: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<GeneratedText, SharedError> {
+        Self::generate(self, prompt, settings, warnings, told)
+            .map_err(|error| Arc::new(error) as SharedError)
     }
 
     fn padding(&self) -> Option<f32> {

@@ -2,14 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use mofang_data::RawExample;
 use mofang_types::Tensor;
-use tokio::sync::Semaphore;
 
 use crate::error::panic_message;
+use crate::places::Places;
 use crate::{ServedModel, ServingError, ServingSettings};
 
 /// Values up to which checking a ready tensor is cheaper than handing it to another thread.
@@ -32,26 +30,17 @@ pub(crate) struct Prepared {
 /// The bounded room in which files are decoded and long texts are cut into tokens.
 #[derive(Debug)]
 pub(crate) struct Preparation {
-    running: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    capacity: usize,
-}
-
-/// A place among those who wait; left by dropping it.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+    places: Places,
 }
 
 impl Preparation {
     pub(crate) fn new(settings: &ServingSettings) -> Self {
         Self {
-            running: Arc::new(Semaphore::new(settings.concurrent_preparations)),
-            waiting: AtomicUsize::new(0),
-            capacity: settings.preparation_capacity,
+            places: Places::new(
+                "preparation",
+                settings.concurrent_preparations,
+                settings.preparation_capacity,
+            ),
         }
     }
 
@@ -67,19 +56,7 @@ impl Preparation {
         if is_small(&example) {
             return prepare_now(name, model.as_ref(), example);
         }
-        let waiting = Waiting(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.capacity {
-            return Err(ServingError::Overloaded {
-                what: "preparation".to_owned(),
-                capacity: self.capacity,
-                retry_after: Duration::from_secs(1),
-            });
-        }
-        let permit = Arc::clone(&self.running)
-            .acquire_owned()
-            .await
-            .map_err(|_| ServingError::Closing)?;
-        drop(waiting);
+        let permit = self.places.take().await?;
         let thread_name = name.to_owned();
         let model = Arc::clone(model);
         tokio::task::spawn_blocking(move || {

@@ -1,5 +1,7 @@
 //! The road of one prediction.
 
+mod texts;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use mofang_runtime::{Predictor, RuntimeSettings};
 use mofang_types::{Clock, ModelName, ModelReference, Prediction, Tensor};
 
 use crate::error::panic_message;
+use crate::generation::Generations;
 use crate::in_flight::InFlight;
 use crate::metrics::{Metrics, RequestMeter, VersionMetrics};
 use crate::pool::{LoadedVersion, Pool};
@@ -30,6 +33,7 @@ pub struct Serving {
     clock: Arc<dyn Clock>,
     pool: Arc<Pool>,
     preparation: Preparation,
+    generations: Generations,
     metrics: Metrics,
     in_flight: InFlight,
 }
@@ -64,6 +68,7 @@ impl Serving {
             source,
             pool: Arc::new(Pool::new(settings.clone(), Arc::clone(&clock))),
             preparation: Preparation::new(&settings),
+            generations: Generations::new(&settings, Arc::clone(&clock)),
             settings,
             clock,
             metrics: Metrics::default(),
@@ -190,9 +195,10 @@ impl Serving {
     }
 
     /// Lets nobody in any more, waits until everybody inside has an answer or the time is over, and
-    /// then refuses the rest.
+    /// then refuses the rest; texts that still go on end at their next token.
     pub async fn drain(&self, timeout: Duration) -> DrainOutcome {
         let abandoned = self.in_flight.close(timeout).await;
+        self.generations.close();
         self.pool.close();
         DrainOutcome { abandoned }
     }
@@ -215,6 +221,11 @@ impl Serving {
             unresolved: self.metrics.unresolved(),
             in_flight: self.in_flight.count(),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn generations(&self) -> &Generations {
+        &self.generations
     }
 
     fn resolve(&self, reference: &ModelReference) -> Result<Route, ServingError> {
@@ -336,7 +347,15 @@ impl Serving {
         deadline: Deadline,
     ) -> Result<PredictOutcome, ServingError> {
         let loaded = self.load(route, metrics).await?;
+        if loaded.queue.model().generation().is_some() {
+            return self
+                .predict_text(route, metrics, loaded, example, deadline)
+                .await;
+        }
+        let is_text = matches!(example, RawExample::Text(_));
         let Prepared { input, warnings } = self.prepare(&loaded, metrics, example).await?;
+        // A text is prepared as the ids of its tokens.
+        let tokens = is_text.then(|| input.data().len());
         let answer = received(&loaded, loaded.queue.submit(input, deadline)?).await?;
         let prediction = decode(&loaded, &answer.row, top_k)?;
         Ok(PredictOutcome {
@@ -346,6 +365,7 @@ impl Serving {
             queue_ms: milliseconds(answer.queued),
             infer_ms: milliseconds(answer.computed),
             batch_size: answer.batch_size,
+            tokens,
             warnings,
         })
     }

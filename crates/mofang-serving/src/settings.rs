@@ -25,6 +25,12 @@ pub struct ServingSettings {
     pub concurrent_preparations: usize,
     /// How many encoded images may wait to be decoded.
     pub preparation_capacity: usize,
+    /// How many texts go on at once, for all versions together; each keeps a core busy.
+    pub concurrent_generations: usize,
+    /// How many texts may wait to go on; the next one is refused with a time to come back.
+    pub generation_capacity: usize,
+    /// The most tokens with which a text goes on; a request that asks for more is refused.
+    pub max_generation_tokens: usize,
     /// The deadline of a request that names none.
     #[serde(rename = "default_deadline_ms", with = "millis")]
     pub default_deadline: Duration,
@@ -42,13 +48,19 @@ impl Default for ServingSettings {
             max_batch_size: 32,
             max_queue_delay: Duration::ZERO,
             queue_capacity: 512,
-            concurrent_preparations: std::thread::available_parallelism()
-                .map_or(2, std::num::NonZero::get),
+            concurrent_preparations: cores(),
             preparation_capacity: 256,
+            concurrent_generations: cores(),
+            generation_capacity: 64,
+            max_generation_tokens: 4096,
             default_deadline: Duration::from_secs(30),
             deadline_max: Duration::from_mins(5),
         }
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
 impl ServingSettings {
@@ -61,6 +73,9 @@ impl ServingSettings {
             &mut self.queue_capacity,
             &mut self.concurrent_preparations,
             &mut self.preparation_capacity,
+            &mut self.concurrent_generations,
+            &mut self.generation_capacity,
+            &mut self.max_generation_tokens,
         ] {
             *count = (*count).max(1);
         }

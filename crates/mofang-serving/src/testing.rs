@@ -1,5 +1,7 @@
 //! Models and a source for the unit tests: no networks, no files.
 
+mod storyteller;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,6 +15,7 @@ use mofang_types::{
 };
 use parking_lot::{Condvar, Mutex};
 
+pub(crate) use self::storyteller::{PANIC_PROMPT, StorySource, Storyteller};
 use crate::{ModelSource, ServedModel, ServingError, SharedError};
 
 /// An error with a code.

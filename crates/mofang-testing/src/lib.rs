@@ -20,7 +20,10 @@ pub use app::{TestApp, TestUser};
 pub use builder::TestAppBuilder;
 pub use clock::TestClock;
 pub use image::{bomb_png, digit_png};
-pub use model::{IMAGE_SHAPE, LABELS, TEXT_LABELS, tiny_draft, tiny_text_draft};
+pub use model::{
+    IMAGE_SHAPE, LABELS, TEXT_LABELS, tiny_draft, tiny_embedding_draft, tiny_language_draft,
+    tiny_text_draft,
+};
 pub use recording::{tiny_recording_draft, tone_wav};
 pub use request::{TestRequest, TestResponse};
 pub use server::TestServer;

@@ -72,4 +72,9 @@ impl fmt::Display for ErrorCode {
 pub trait Coded: std::error::Error {
     /// The code of this error.
     fn code(&self) -> ErrorCode;
+
+    /// The parameter of the request that is at fault, where it is one alone, e.g. `temperature`.
+    fn parameter(&self) -> Option<&'static str> {
+        None
+    }
 }

@@ -57,6 +57,10 @@ impl Coded for InvalidSampling {
     fn code(&self) -> ErrorCode {
         ErrorCode::InvalidInput
     }
+
+    fn parameter(&self) -> Option<&'static str> {
+        Some(self.name)
+    }
 }
 
 /// Hotter than this, nothing that was learned is left.
@@ -222,7 +226,7 @@ mod tests {
             ),
         ] {
             let error = sampling.check().unwrap_err();
-            assert_eq!(error.name, name);
+            assert_eq!(error.parameter(), Some(name));
             assert!(error.to_string().starts_with(name), "{error}");
         }
     }

@@ -7,6 +7,7 @@
 //! [`ModelCall`]: crate::call::ModelCall
 
 pub(crate) mod open_inference;
+pub(crate) mod openai;
 pub(crate) mod scoring;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::{ApiError, AppState};
 /// The routes of every protocol over HTTP.
 pub(crate) fn routes() -> Vec<(Access, UtoipaMethodRouter<Arc<AppState>>)> {
     let mut routes = open_inference::routes();
+    routes.extend(openai::routes());
     routes.extend(scoring::routes());
     routes
 }
@@ -30,6 +32,8 @@ pub(crate) fn routes() -> Vec<(Access, UtoipaMethodRouter<Arc<AppState>>)> {
 pub(crate) fn error_format(path: &str) -> ErrorFormat {
     if open_inference::owns(path) {
         ErrorFormat::OpenInference
+    } else if openai::owns(path) {
+        ErrorFormat::OpenAi
     } else if scoring::owns(path) {
         ErrorFormat::Scoring
     } else {
@@ -40,7 +44,8 @@ pub(crate) fn error_format(path: &str) -> ErrorFormat {
 /// Answers where no route is.
 pub(crate) async fn nothing_here(request: Request) -> ApiError {
     let path = request.uri().path();
-    open_inference::missing(path).unwrap_or_else(|| {
+    let missing = open_inference::missing(path).or_else(|| openai::missing(path));
+    missing.unwrap_or_else(|| {
         ApiError::new(
             ErrorCode::NotFound,
             "there is nothing at this path; /openapi.json lists what there is",

@@ -5,6 +5,7 @@ mod audit;
 mod datasets;
 mod doctor;
 mod evaluate;
+mod generate;
 mod health;
 mod keys;
 mod metrics;
@@ -36,6 +37,7 @@ pub mod view {
     pub use super::datasets::list::DatasetsView;
     pub use super::doctor::{CheckView, DoctorView};
     pub use super::evaluate::EvaluationView;
+    pub use super::generate::{GenerateEndView, GeneratePieceView, GenerateView};
     pub use super::keys::KeyView;
     pub use super::keys::create::CreatedKeyView;
     pub use super::models::ModelView;
@@ -190,6 +192,7 @@ fn all() -> Vec<(Access, UtoipaMethodRouter<Arc<AppState>>)> {
             routes!(aliases::rollback::rollback_alias),
         ),
         (may(Action::Predict), routes!(predict::predict)),
+        (may(Action::Predict), routes!(generate::generate)),
         (may(Action::Evaluate), routes!(evaluate::evaluate)),
         (
             may(Action::ReadDatasets),

@@ -139,6 +139,8 @@ async fn sec_3_undeclared_methods_are_not_allowed() {
             assert!(!response.header("allow").is_empty(), "{method} {path}");
             if path.starts_with("/v2") {
                 assert!(response.json()["error"].is_string(), "{method} {path}");
+            } else if path.starts_with("/openai") {
+                assert_eq!(response.json()["error"]["code"], "method_not_allowed");
             } else if matches!(path, "/invocations" | "/ping") {
                 assert_eq!(response.json()["error_code"], "BAD_REQUEST");
             } else {

@@ -84,7 +84,7 @@ pub(super) fn missing(path: &str) -> Option<ApiError> {
     } else if rest.ends_with("trace/setting") {
         "tracing is not set by clients; every request is in the server's log under its X-Request-Id"
     } else if rest.ends_with("/generate") || rest.ends_with("/generate_stream") {
-        "generation is not implemented: no model here generates text; use /infer"
+        "generation is not part of this protocol here: /v1/models/{name}/generate and /openai/v1/completions go on with texts, and /infer gives the logits"
     } else {
         return None;
     };
