@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(loader.batches_per_epoch(), 3);
         let asked: Vec<usize> = batches
             .iter()
-            .flat_map(|batch| batch.targets.iter().filter_map(|target| target.class()))
+            .flat_map(|batch| batch.targets.iter().filter_map(Target::class))
             .collect();
         let ids: Vec<usize> = loader.ids().iter().map(|id| *id as usize).collect();
         assert_eq!(asked, ids[1..]);

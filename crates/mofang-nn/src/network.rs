@@ -169,7 +169,7 @@ impl Network {
     /// # Errors
     /// When it is no language model.
     pub fn forward_steps(&self, input: &Input) -> Result<Tensor<2>, NnError> {
-        self.steps(input, Pass::Evaluation)
+        self.at_each_token(input, Pass::Evaluation)
     }
 
     /// As [`Network::forward_steps`], for a training step.
@@ -177,10 +177,10 @@ impl Network {
     /// # Errors
     /// As [`Network::forward_steps`].
     pub fn forward_train_steps(&self, input: &Input, step_seed: u64) -> Result<Tensor<2>, NnError> {
-        self.steps(input, Pass::Training { step_seed })
+        self.at_each_token(input, Pass::Training { step_seed })
     }
 
-    fn steps(&self, input: &Input, pass: Pass) -> Result<Tensor<2>, NnError> {
+    fn at_each_token(&self, input: &Input, pass: Pass) -> Result<Tensor<2>, NnError> {
         let (Input::Tokens(tokens), Some(decoder)) = (input, self.body.decoder()) else {
             return Err(self.no_language_model());
         };

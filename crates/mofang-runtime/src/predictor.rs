@@ -204,9 +204,10 @@ fn check_agreement(
 ) -> Result<(), RuntimeError> {
     let labels = manifest.labels.len();
     // Behind the labels of what is said stands the blank.
-    let expected = match manifest.task {
-        Task::SpeechRecognition => vec![1, 1, labels + 1],
-        _ => vec![1, labels],
+    let expected = if manifest.task == Task::SpeechRecognition {
+        vec![1, 1, labels + 1]
+    } else {
+        vec![1, labels]
     };
     // Nobody names the numbers of an embedding, nor outputs as they are; the tokenizer has the tokens' names.
     if !matches!(

@@ -86,9 +86,9 @@ pub(crate) fn transcript_baselines(
 
 #[expect(clippy::cast_possible_truncation, reason = "logits are f32")]
 fn majority(learned: &[Target], truth: &[Target], classes: usize) -> Option<Outcomes> {
-    let labels: Option<Vec<usize>> = truth.iter().map(|target| target.class()).collect();
+    let labels: Option<Vec<usize>> = truth.iter().map(Target::class).collect();
     let mut counts = vec![0_usize; classes];
-    for class in learned.iter().filter_map(|target| target.class()) {
+    for class in learned.iter().filter_map(Target::class) {
         *counts.get_mut(class)? += 1;
     }
     // A class without an example gets a thousandth of one, so that its logarithm is finite.
@@ -103,12 +103,8 @@ fn majority(learned: &[Target], truth: &[Target], classes: usize) -> Option<Outc
 }
 
 fn mean(learned: &[Target], truth: &[Target]) -> Option<Outcomes> {
-    let numbers = |targets: &[Target]| -> Vec<f64> {
-        targets
-            .iter()
-            .filter_map(|target| target.number())
-            .collect()
-    };
+    let numbers =
+        |targets: &[Target]| -> Vec<f64> { targets.iter().filter_map(Target::number).collect() };
     let (learned, truth) = (numbers(learned), numbers(truth));
     let mean = learned.iter().sum::<f64>() / learned.len() as f64;
     let outcomes = NumberOutcomes::new(vec![mean; truth.len()], truth).ok()?;
@@ -125,7 +121,7 @@ mod tests {
         let example = |target: &Target| Example {
             id: String::new(),
             input: RawExample::Text(String::new()),
-            target: *target,
+            target: target.clone(),
         };
         Split::new(targets.iter().map(example).collect())
     }

@@ -144,6 +144,7 @@ impl Coded for TrainError {
             Self::File(error) => error.code(),
             Self::Evaluate(error) => error.code(),
             Self::Diverged { .. }
+            | Self::NoSteps(_)
             | Self::NoValidation(_)
             | Self::MissingInitialWeights(_)
             | Self::MissingNumbers(_)

@@ -236,11 +236,7 @@ pub(crate) fn tokens_of(
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let logits = infer(&batch.inputs).map_err(EvaluateError::Infer)?;
-        let next: Vec<usize> = batch
-            .targets
-            .into_iter()
-            .filter_map(Target::class)
-            .collect();
+        let next: Vec<usize> = batch.targets.iter().filter_map(Target::class).collect();
         let vocabulary = logits.shape().last().copied().unwrap_or(0);
         outcomes.add(logits.data(), &next, vocabulary)?;
     }

@@ -153,11 +153,10 @@ impl ModelSignature {
             outputs: vec![TensorSpec {
                 name: name.to_owned(),
                 dtype: DType::F32,
-                shape: match task {
-                    Task::SpeechRecognition => {
-                        vec![batch, named("step"), Dimension::Fixed(outputs)]
-                    }
-                    _ => vec![batch, Dimension::Fixed(outputs)],
+                shape: if task == Task::SpeechRecognition {
+                    vec![batch, named("step"), Dimension::Fixed(outputs)]
+                } else {
+                    vec![batch, Dimension::Fixed(outputs)]
                 },
             }],
         }

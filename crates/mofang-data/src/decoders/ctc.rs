@@ -120,10 +120,10 @@ mod tests {
 
     /// Outputs that are sure of these symbols, the blank last.
     fn sure(symbols: &[usize], classes: usize) -> Vec<f32> {
-        let row = |symbol: &usize| {
-            (0..classes).map(move |class| if class == *symbol { 9.0 } else { 0.0 })
+        let row = |symbol: usize| {
+            (0..classes).map(move |class| f32::from(u8::from(class == symbol)) * 9.0)
         };
-        symbols.iter().flat_map(row).collect()
+        symbols.iter().copied().flat_map(row).collect()
     }
 
     fn transcript(ctc: &Ctc, outputs: &[f32], labels: &[&str]) -> Transcript {

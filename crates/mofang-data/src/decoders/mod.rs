@@ -213,9 +213,11 @@ impl Answer {
     /// That nothing is left to the data any more.
     pub(crate) fn check_fitted(&self) -> Result<(), DataError> {
         match self {
-            Self::Classes { .. } | Self::Embedding { .. } | Self::Generation(_) | Self::Values => {
-                Ok(())
-            }
+            Self::Classes { .. }
+            | Self::Embedding { .. }
+            | Self::Generation(_)
+            | Self::Transcript(_)
+            | Self::Values => Ok(()),
             Self::Numbers(numbers) => numbers.check_fitted(),
         }
     }
@@ -223,9 +225,11 @@ impl Answer {
     /// The target in the units of the model's outputs.
     pub(crate) fn encode(&self, target: &Target) -> Target {
         match self {
-            Self::Classes { .. } | Self::Embedding { .. } | Self::Generation(_) | Self::Values => {
-                target
-            }
+            Self::Classes { .. }
+            | Self::Embedding { .. }
+            | Self::Generation(_)
+            | Self::Transcript(_)
+            | Self::Values => target.clone(),
             Self::Numbers(numbers) => numbers.encode(target),
         }
     }
@@ -233,9 +237,11 @@ impl Answer {
     /// The number that outputs stand for; none for classes.
     pub(crate) fn number_of(&self, outputs: &[f32]) -> Option<f64> {
         match self {
-            Self::Classes { .. } | Self::Embedding { .. } | Self::Generation(_) | Self::Values => {
-                None
-            }
+            Self::Classes { .. }
+            | Self::Embedding { .. }
+            | Self::Generation(_)
+            | Self::Transcript(_)
+            | Self::Values => None,
             Self::Numbers(numbers) => outputs.first().map(|output| numbers.decode(*output)),
         }
     }

@@ -100,7 +100,7 @@ impl Strings {
             let examples = (0..*count)
                 .map(|number| {
                     let (group, sounds) = &groups[randomness.random_range(0..groups.len())];
-                    self.string(split, number, (group, sounds), &mut randomness)
+                    self.string(*split, number, (group, sounds), &mut randomness)
                 })
                 .collect::<Result<Vec<_>, DataError>>()?;
             splits.insert(*split, examples);
@@ -110,7 +110,7 @@ impl Strings {
 
     fn string(
         &self,
-        split: &SplitName,
+        split: SplitName,
         number: usize,
         (group, sounds): (&str, &[Sound]),
         randomness: &mut ChaCha8Rng,

@@ -317,7 +317,7 @@ fn booster(
     };
     let values = matrix(split, pipeline)?;
     let targets: Vec<Target> = targets_of(split)
-        .map(|target| pipeline.encode(target))
+        .map(|target| pipeline.encode(&target))
         .collect();
     let class_weights = class_weights(recipe, dataset)?;
     let weight = |target: &Target| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mofang_train::metrics::{ClassOutcomes, NumberOutcomes, Outcomes, all, compute_all};
+use mofang_train::metrics::{ClassOutcomes, Judged, NumberOutcomes, Outcomes, all, compute_all};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -67,7 +67,11 @@ fn every_value_is_that_of_scikit_learn() {
         }
         seen.extend(values.into_keys());
     }
-    for value in all().iter().flat_map(|metric| metric.values()) {
+    // scikit-learn knows none of tokens and of what is said.
+    let known = all()
+        .iter()
+        .filter(|metric| matches!(metric.judges(), Judged::Classes | Judged::Numbers));
+    for value in known.flat_map(|metric| metric.values()) {
         assert!(
             seen.contains(&value.name.to_owned()),
             "{} has no reference value",

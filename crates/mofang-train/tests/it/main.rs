@@ -8,6 +8,7 @@ mod language;
 mod recipes;
 mod resume;
 mod rules;
+mod speech;
 mod support;
 mod tables;
 mod texts;

@@ -137,10 +137,7 @@ fn what_cannot_go_on_is_refused_with_the_way_out() {
         ),
         (vec!["letters", "a", "--top-k", "0"], "top_k = 0"),
         (vec!["letters", "a", "--top-p", "1.5"], "top_p = 1.5"),
-        (
-            vec!["letters", "a", "--stop", ""],
-            "an empty text to stop at",
-        ),
+        (vec!["letters", "a", "--stop", ""], "stop has an empty text"),
         (vec!["letters", "--file", "missing.txt"], "missing.txt"),
         (
             vec!["letters", "--file", "latin.txt"],
