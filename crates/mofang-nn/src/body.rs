@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::sequence::{RecurrentBody, TextCnnBody};
-use crate::tabular::TabularMlp;
+use crate::tabular::{FtTransformerBody, TabularMlp};
 use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody, VitBody};
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
@@ -14,6 +14,8 @@ use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody, VitBody};
 pub(crate) enum Body {
     /// A Transformer encoder of tokens.
     Bert(BertBody),
+    /// A Transformer encoder of the columns of a row of a table.
+    FtTransformer(FtTransformerBody),
     /// A Transformer decoder of GPT-2's kind.
     Gpt2(Gpt2Body),
     /// Layers in sequence, from an image on.
@@ -35,6 +37,7 @@ impl Body {
     pub(crate) fn forward(&self, input: Input, pass: Pass) -> Tensor<2> {
         match self {
             Self::Bert(body) => body.forward(&input.into_tokens(), pass),
+            Self::FtTransformer(body) => body.forward(input.into_rows(), pass),
             Self::Gpt2(body) => body.forward(&input.into_tokens(), pass),
             Self::Layers(layers) => layers.forward(input.into_images(), pass).flatten(1, 3),
             Self::Llama(body) => body.forward(&input.into_tokens(), pass),
@@ -51,6 +54,7 @@ impl Body {
             Self::Gpt2(body) => Some(body),
             Self::Llama(body) => Some(body),
             Self::Bert(_)
+            | Self::FtTransformer(_)
             | Self::Layers(_)
             | Self::Recurrent(_)
             | Self::TabularMlp(_)
@@ -64,6 +68,7 @@ impl Body {
         match self {
             Self::Layers(layers) => layers.convolutions("", found),
             Self::Bert(_)
+            | Self::FtTransformer(_)
             | Self::Gpt2(_)
             | Self::Llama(_)
             | Self::Recurrent(_)
