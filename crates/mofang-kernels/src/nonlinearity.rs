@@ -1,7 +1,7 @@
-//! Smooth activations of each value for itself, with their slopes, and the gated unit of two.
+//! Smooth activations of each value for itself, with their slopes, and the gated units of two.
 //!
-//! GELU is that of Hendrycks and Gimpel 2016, <https://arxiv.org/abs/1606.08415>; `SwiGLU` that of Shazeer 2020,
-//! <https://arxiv.org/abs/2002.05202>.
+//! GELU is that of Hendrycks and Gimpel 2016, <https://arxiv.org/abs/1606.08415>; the gated units are those of Shazeer
+//! 2020, <https://arxiv.org/abs/2002.05202>.
 #![expect(
     clippy::inline_always,
     reason = "compiled for the instructions of the loop that calls it"
@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::KernelError;
 use crate::error::check_length;
+use crate::layer_norm::RowShape;
 use crate::math::{exp, normal_cdf, normal_density, sigmoid, tanh};
 use crate::simd::multiversioned;
 
@@ -137,6 +138,62 @@ pub fn swiglu_gradient(
     Ok(())
 }
 
+/// `output = a · f(b)` for the halves of each row `[a, b]` of `input`, `[rows, 2 · features]`; `output` is `[rows,
+/// features]`, which `shape` is about.
+///
+/// # Errors
+/// When a slice has another length than the shape says.
+pub fn gated(
+    nonlinearity: Nonlinearity,
+    shape: &RowShape,
+    input: &[f32],
+    output: &mut [f32],
+) -> Result<(), KernelError> {
+    let length = shape.length();
+    check_length("the input", input, length.saturating_mul(2))?;
+    check_length("the output", output, length)?;
+    if length == 0 {
+        return Ok(());
+    }
+    let part = PART.div_ceil(shape.features) * shape.features;
+    output
+        .par_chunks_mut(part)
+        .zip(input.par_chunks(2 * part))
+        .for_each(|(output, input)| gated_part(nonlinearity, shape.features, input, output));
+    Ok(())
+}
+
+/// The gradient of [`gated`] by its input.
+///
+/// # Errors
+/// As [`gated`].
+pub fn gated_gradient(
+    nonlinearity: Nonlinearity,
+    shape: &RowShape,
+    input: &[f32],
+    output_gradient: &[f32],
+    input_gradient: &mut [f32],
+) -> Result<(), KernelError> {
+    let length = shape.length();
+    check_length("the input", input, length.saturating_mul(2))?;
+    check_length("the output's gradient", output_gradient, length)?;
+    check_length("the input's gradient", input_gradient, input.len())?;
+    if length == 0 {
+        return Ok(());
+    }
+    let part = PART.div_ceil(shape.features) * shape.features;
+    let sources = input
+        .par_chunks(2 * part)
+        .zip(output_gradient.par_chunks(part));
+    input_gradient
+        .par_chunks_mut(2 * part)
+        .zip(sources)
+        .for_each(|(target, (input, slopes))| {
+            gated_gradient_part(nonlinearity, shape.features, input, slopes, target);
+        });
+    Ok(())
+}
+
 multiversioned! {
     /// `values = f(values)`, in this thread.
     pub(crate) fn apply(nonlinearity: Nonlinearity, values: &mut [f32]) {
@@ -192,6 +249,64 @@ multiversioned! {
             let [value, by_value] = Silu::at(*gate);
             *by_gate = by_value * up * slope;
             *by_up = value * slope;
+        }
+    }
+}
+
+multiversioned! {
+    fn gated_part(
+        nonlinearity: Nonlinearity,
+        features: usize,
+        input: &[f32],
+        output: &mut [f32],
+    ) {
+        each!(nonlinearity, gated_each(features, input, output));
+    }
+}
+
+multiversioned! {
+    fn gated_gradient_part(
+        nonlinearity: Nonlinearity,
+        features: usize,
+        input: &[f32],
+        slopes: &[f32],
+        target: &mut [f32],
+    ) {
+        each!(nonlinearity, gated_gradient_each(features, input, slopes, target));
+    }
+}
+
+#[inline(always)]
+fn gated_each<C: Curve>(features: usize, input: &[f32], output: &mut [f32]) {
+    let rows = input.chunks_exact(2 * features);
+    for (output, row) in output.chunks_exact_mut(features).zip(rows) {
+        let (values, gates) = row.split_at(features);
+        for (output, (value, gate)) in output.iter_mut().zip(values.iter().zip(gates)) {
+            *output = value * C::at(*gate)[0];
+        }
+    }
+}
+
+#[inline(always)]
+fn gated_gradient_each<C: Curve>(
+    features: usize,
+    input: &[f32],
+    slopes: &[f32],
+    target: &mut [f32],
+) {
+    let rows = input
+        .chunks_exact(2 * features)
+        .zip(slopes.chunks_exact(features));
+    for (target, (row, slopes)) in target.chunks_exact_mut(2 * features).zip(rows) {
+        let (values, gates) = row.split_at(features);
+        let (by_values, by_gates) = target.split_at_mut(features);
+        let targets = by_values.iter_mut().zip(by_gates);
+        for ((by_value, by_gate), ((value, gate), slope)) in
+            targets.zip(values.iter().zip(gates).zip(slopes))
+        {
+            let [open, by_open] = C::at(*gate);
+            *by_value = open * slope;
+            *by_gate = value * by_open * slope;
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cnn::{Lenet, MobilenetV2, Resnet, Sequential, SimpleCnn, Squeezenet};
 use crate::sequence::{Crnn, Recurrent, TextCnn};
-use crate::tabular::Mlp;
+use crate::tabular::{FtTransformer, Mlp};
 use crate::transformer::{Bert, Gpt2, Llama, Vit};
 use crate::{Network, NetworkSpec, NnError, WeightShapes};
 
@@ -63,6 +63,7 @@ pub fn all() -> &'static [&'static dyn Architecture] {
     &[
         &Bert,
         &Crnn,
+        &FtTransformer,
         &Gpt2,
         &Lenet,
         &Llama,

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::Input;
 use crate::layers::{Convolution, Pass, Sequence};
 use crate::sequence::{CrnnBody, RecurrentBody, TextCnnBody};
-use crate::tabular::TabularMlp;
+use crate::tabular::{FtTransformerBody, TabularMlp};
 use crate::transformer::{BertBody, Decoder, Gpt2Body, LlamaBody, VitBody};
 
 /// What a network is made of. The variant and its field are no part of the names of parameters.
@@ -16,6 +16,8 @@ pub(crate) enum Body {
     Bert(BertBody),
     /// Convolutions and recurrent layers over a spectrogram.
     Crnn(CrnnBody),
+    /// A Transformer encoder of the columns of a row of a table.
+    FtTransformer(FtTransformerBody),
     /// A Transformer decoder of GPT-2's kind.
     Gpt2(Gpt2Body),
     /// Layers in sequence, from an image on.
@@ -38,6 +40,7 @@ impl Body {
         match self {
             Self::Bert(body) => body.forward(&input.into_tokens(), pass),
             Self::Crnn(body) => body.forward(input.into_images(), pass),
+            Self::FtTransformer(body) => body.forward(input.into_rows(), pass),
             Self::Gpt2(body) => body.forward(&input.into_tokens(), pass),
             Self::Layers(layers) => layers.forward(input.into_images(), pass).flatten(1, 3),
             Self::Llama(body) => body.forward(&input.into_tokens(), pass),
@@ -55,6 +58,7 @@ impl Body {
             Self::Llama(body) => Some(body),
             Self::Bert(_)
             | Self::Crnn(_)
+            | Self::FtTransformer(_)
             | Self::Layers(_)
             | Self::Recurrent(_)
             | Self::TabularMlp(_)
@@ -68,6 +72,7 @@ impl Body {
         match self {
             Self::Crnn(body) => body.steps(),
             Self::Bert(_)
+            | Self::FtTransformer(_)
             | Self::Gpt2(_)
             | Self::Layers(_)
             | Self::Llama(_)
@@ -84,6 +89,7 @@ impl Body {
             Self::Crnn(body) => body.convolutions(found),
             Self::Layers(layers) => layers.convolutions("", found),
             Self::Bert(_)
+            | Self::FtTransformer(_)
             | Self::Gpt2(_)
             | Self::Llama(_)
             | Self::Recurrent(_)

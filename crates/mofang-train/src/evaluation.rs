@@ -10,6 +10,7 @@ use mofang_data::{
 use mofang_types::{ArtifactDigest, Coded, ErrorCode, Prediction, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::bootstrap::{RESAMPLES_USUAL, intervals};
 use crate::metrics::{
     self, ClassOutcomes, ConfusionMatrix, Heard, NumberOutcomes, Outcomes, OutcomesError,
     TokenOutcomes, TranscriptOutcomes,
@@ -27,6 +28,12 @@ pub struct Evaluation {
     pub examples: usize,
     /// Every metric's values, by name.
     pub metrics: BTreeMap<String, f64>,
+    /// Between which values 95 % of resamples are, by the metric's value; without those that have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub intervals: BTreeMap<String, [f64; 2]>,
+    /// How many resamples of the examples, or of the windows of a language model, the intervals are of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub resamples: usize,
     /// The numbers of each class, in the order of the labels; none where answers are numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ClassEvaluation>,
@@ -42,6 +49,14 @@ pub struct Evaluation {
     /// What answers without a model would have reached, by name: every metric's values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub baselines: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(resamples: &usize) -> bool {
+    *resamples == 0
 }
 
 /// How far answers that are numbers are from the truth.
@@ -116,6 +131,10 @@ pub struct EvaluateSettings {
     pub most_confused: usize,
     /// Threads that prepare examples, at least 1.
     pub loader_threads: usize,
+    /// Most resamples that intervals are made of; none are made of fewer than 100.
+    pub bootstrap: usize,
+    /// The seed of the resamples.
+    pub seed: u64,
 }
 
 impl Default for EvaluateSettings {
@@ -124,6 +143,8 @@ impl Default for EvaluateSettings {
             batch_size: 256,
             most_confused: 24,
             loader_threads: 1,
+            bootstrap: RESAMPLES_USUAL,
+            seed: 0,
         }
     }
 }
@@ -168,12 +189,7 @@ pub fn evaluate(
     settings: &EvaluateSettings,
 ) -> Result<Evaluation, EvaluateError> {
     let outcomes = outcomes_of(split, pipeline, infer, labels.len(), settings)?;
-    Ok(Evaluation::new(
-        split,
-        &outcomes,
-        labels,
-        settings.most_confused,
-    ))
+    Ok(Evaluation::new(split, &outcomes, labels, settings))
 }
 
 /// Runs the model over the split.
@@ -237,8 +253,9 @@ pub(crate) fn tokens_of(
         let batch = batch?;
         let logits = infer(&batch.inputs).map_err(EvaluateError::Infer)?;
         let next: Vec<usize> = batch.targets.iter().filter_map(Target::class).collect();
-        let vocabulary = logits.shape().last().copied().unwrap_or(0);
-        outcomes.add(logits.data(), &next, vocabulary)?;
+        let last = |tensor: &Tensor| tensor.shape().last().copied().unwrap_or(0);
+        let (vocabulary, window) = (last(&logits), last(&batch.inputs));
+        outcomes.add(logits.data(), &next, vocabulary, window)?;
     }
     Ok(Outcomes::Tokens(outcomes.checked()?))
 }
@@ -292,11 +309,21 @@ fn transcripts(
 }
 
 impl Evaluation {
-    fn new(split: &Split, outcomes: &Outcomes, labels: &[String], mistakes_max: usize) -> Self {
+    fn new(
+        split: &Split,
+        outcomes: &Outcomes,
+        labels: &[String],
+        settings: &EvaluateSettings,
+    ) -> Self {
+        let mistakes_max = settings.most_confused;
+        let metrics = metrics::compute_all(outcomes);
+        let intervals = intervals(outcomes, &metrics, settings.bootstrap, settings.seed);
         let evaluation = Self {
             split_digest: split.digest(),
             examples: outcomes.len(),
-            metrics: metrics::compute_all(outcomes),
+            metrics,
+            intervals: intervals.bounds,
+            resamples: intervals.resamples,
             classes: Vec::new(),
             confusion: ConfusionMatrix::default(),
             most_confused: Vec::new(),
@@ -317,6 +344,27 @@ impl Evaluation {
                 ..evaluation
             },
         }
+    }
+
+    /// A value of a metric as people read it, with its interval where it has one: `0.9310 [0.9261, 0.9358]`.
+    pub fn shown(&self, metric: &str) -> String {
+        let Some(value) = self.metrics.get(metric) else {
+            return "-".to_owned();
+        };
+        match self.intervals.get(metric) {
+            Some([low, high]) => format!("{value:.4} [{low:.4}, {high:.4}]"),
+            None => format!("{value:.4}"),
+        }
+    }
+
+    /// What the intervals are, in a sentence; none where there is none.
+    pub fn interval_note(&self) -> Option<String> {
+        let is_of_tokens = self.classes.is_empty() && self.residuals.is_none();
+        let drawn = if is_of_tokens { "windows" } else { "examples" };
+        let resamples = self.resamples;
+        (resamples > 0).then(|| {
+            format!("In brackets: the middle 95 % of {resamples} resamples of the {drawn}.")
+        })
     }
 
     fn with_classes(
@@ -404,7 +452,7 @@ fn excerpt(input: &RawExample) -> Option<String> {
 
 /// The surest of the recordings that were not understood wholly.
 fn misheard(split: &Split, outcomes: &TranscriptOutcomes, count: usize) -> Vec<Mistake> {
-    let pairs = outcomes.pairs().iter().zip(split.examples()).enumerate();
+    let pairs = outcomes.pairs().zip(split.examples()).enumerate();
     let mut mistakes: Vec<Mistake> = pairs
         .filter(|(_, (heard, _))| heard.text != heard.truth)
         .map(|(index, (heard, example))| Mistake {
@@ -485,18 +533,45 @@ mod tests {
         evaluate(&split(), &pipeline, infer, &labels, &settings)
     }
 
+    /// Says "odd", the surer the brighter.
+    fn odd() -> impl FnMut(&Tensor) -> Result<Tensor, InferFailure> {
+        |batch: &Tensor| {
+            let values = batch.data().iter();
+            let logits = values.flat_map(|value| [0.0, 1.0 + value]).collect();
+            Ok(Tensor::new(vec![batch.data().len(), 2], logits).unwrap())
+        }
+    }
+
+    #[test]
+    fn values_are_shown_with_their_intervals_where_they_have_some() {
+        let evaluation = run(&mut odd()).unwrap();
+        let [low, high] = evaluation.intervals["accuracy"];
+        assert!(low < 3.0 / 7.0 && 3.0 / 7.0 < high, "{low} {high}");
+        assert_eq!(
+            evaluation.shown("accuracy"),
+            format!("0.4286 [{low:.4}, {high:.4}]")
+        );
+        assert_eq!(
+            evaluation.interval_note().unwrap(),
+            "In brackets: the middle 95 % of 1000 resamples of the examples."
+        );
+        let without = Evaluation {
+            intervals: BTreeMap::new(),
+            resamples: 0,
+            ..evaluation
+        };
+        assert_eq!(without.shown("accuracy"), "0.4286");
+        assert_eq!(without.shown("rmse"), "-");
+        assert_eq!(without.interval_note(), None);
+        let json = serde_json::to_value(&without).unwrap();
+        assert!(json.get("intervals").is_none() && json.get("resamples").is_none());
+        let read: Evaluation = serde_json::from_value(json).unwrap();
+        assert!(read.intervals.is_empty());
+    }
+
     #[test]
     fn a_split_is_judged_in_batches_and_mistakes_are_listed_surest_first() {
-        let evaluation = run(&mut |batch| {
-            // "Odd", the surer the brighter.
-            let logits = batch
-                .data()
-                .iter()
-                .flat_map(|value| [0.0, 1.0 + value])
-                .collect();
-            Ok(Tensor::new(vec![batch.data().len(), 2], logits).unwrap())
-        })
-        .unwrap();
+        let evaluation = run(&mut odd()).unwrap();
         assert_eq!(evaluation.confusion.counts, [[0, 4], [0, 3]]);
         assert!((evaluation.metrics["accuracy"] - 3.0 / 7.0).abs() < 1e-12);
         let ids: Vec<&str> = evaluation

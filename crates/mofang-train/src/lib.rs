@@ -13,6 +13,7 @@
 )]
 
 mod baseline;
+mod bootstrap;
 mod checkpoint;
 mod early_stopping;
 mod error;

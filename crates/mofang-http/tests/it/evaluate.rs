@@ -29,6 +29,9 @@ async fn a_version_is_evaluated_on_a_split() {
         (0.0..0.5).contains(&accuracy),
         "random weights are {accuracy} right"
     );
+    let [low, high] = [0, 1].map(|side: usize| answer["intervals"]["accuracy"][side].as_f64());
+    assert!(low.unwrap() <= accuracy && accuracy <= high.unwrap());
+    assert_eq!(answer["resamples"], 1_000);
 }
 
 #[tokio::test]

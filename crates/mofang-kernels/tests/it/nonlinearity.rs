@@ -1,7 +1,8 @@
 //! Activations against PyTorch's numbers and their slopes against finite differences.
 
 use mofang_kernels::Nonlinearity::{self, Gelu, GeluTanh, Relu, Sigmoid, Silu, Tanh};
-use mofang_kernels::nonlinearity::{self, swiglu, swiglu_gradient};
+use mofang_kernels::geometry::RowShape;
+use mofang_kernels::nonlinearity::{self, gated, gated_gradient, swiglu, swiglu_gradient};
 
 use crate::support::{assert_slope, assert_sums, bits, values, widen};
 
@@ -85,6 +86,45 @@ fn the_gated_unit_and_its_slopes() {
 }
 
 #[test]
+fn the_gated_units_of_halves_of_rows_and_their_slopes() {
+    for ((rows, features), nonlinearity) in [(0, 3), (3, 0), (1, 1), (5, 17), (70, 60)]
+        .into_iter()
+        .flat_map(|shape| [(shape, Relu), (shape, Gelu)])
+    {
+        let shape = RowShape { rows, features };
+        let length = shape.length();
+        let (input, slopes) = (values(2 * length, 1), values(length, 2));
+        let of = |input: &[f64]| -> Vec<f64> {
+            let row = |row: &[f64]| -> Vec<f64> {
+                let (a, b) = row.split_at(features);
+                a.iter()
+                    .zip(b)
+                    .map(|(a, b)| a * definition(nonlinearity, *b))
+                    .collect()
+            };
+            input
+                .chunks_exact((2 * features).max(1))
+                .flat_map(row)
+                .collect()
+        };
+        let wide = widen(&input);
+        let mut output = vec![f32::NAN; length];
+        gated(nonlinearity, &shape, &input, &mut output).unwrap();
+        assert_sums("output", &output, &of(&wide), 1, 1.0);
+        let mut gradient = vec![f32::NAN; 2 * length];
+        gated_gradient(nonlinearity, &shape, &input, &slopes, &mut gradient).unwrap();
+        // An integral is too slow for each of thousands of values.
+        if length < 100 {
+            assert_slope("input", &gradient, &wide, 1e-6, |input| {
+                let outputs = of(input);
+                let pairs = outputs.iter().zip(&slopes);
+                pairs.map(|(y, s)| y * f64::from(*s)).sum()
+            });
+        }
+    }
+}
+
+#[test]
 fn nan_and_infinity_go_where_the_formula_takes_them() {
     let input = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
     for nonlinearity in ALL {
@@ -118,4 +158,11 @@ fn a_hundred_runs_give_the_same_bits_and_wrong_lengths_are_errors() {
     }
     assert!(nonlinearity::forward(Gelu, &input, &mut [0.0; 3]).is_err());
     assert!(swiglu(&input, &slopes, &mut [0.0; 3]).is_err());
+    let shape = RowShape {
+        rows: 2,
+        features: 3,
+    };
+    assert!(gated(Relu, &shape, &[0.0; 11], &mut [0.0; 6]).is_err());
+    assert!(gated(Relu, &shape, &[0.0; 12], &mut [0.0; 5]).is_err());
+    assert!(gated_gradient(Relu, &shape, &[0.0; 12], &[0.0; 6], &mut [0.0; 6]).is_err());
 }

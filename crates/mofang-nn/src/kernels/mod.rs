@@ -41,7 +41,7 @@ pub(crate) use linear::{linear, linear_nonlinear};
 pub(crate) use mofang_kernels::geometry::AttentionShape;
 pub(crate) use mofang_kernels::{Activation, Nonlinearity};
 pub(crate) use native::{Held, give_back};
-pub(crate) use nonlinearity::swiglu;
+pub(crate) use nonlinearity::{gated, swiglu};
 pub(crate) use pooling::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 pub(crate) use recurrent::{RecurrentKind, RecurrentWeights, recurrent};
 pub(crate) use rope::{Angles, rotate};

@@ -51,6 +51,9 @@ proptest! {
             let y = swiglu(gate.clone(), up.clone());
             let mut all = with_gradients(&y, |gradients| vec![by(&gate, gradients), by(&up, gradients)]);
             for nonlinearity in NONLINEARITIES {
+                let both = leaf([batch, 2 * features], 6);
+                let y = gated(both.clone(), nonlinearity);
+                all.extend(with_gradients(&y, |gradients| vec![by(&both, gradients)]));
                 let (x, w) = (leaf([batch, features], 3), leaf([features_out, features], 4));
                 let b = has_bias.then(|| leaf([features_out], 5));
                 let y = linear_nonlinear(x.clone(), w.clone(), b.clone(), nonlinearity);

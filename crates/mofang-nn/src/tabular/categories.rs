@@ -32,6 +32,13 @@ impl Table {
     }
 }
 
+/// The codes of a column `[batch]`.
+pub(crate) fn codes_of(rows: &Tensor<2>, column: usize) -> Tensor<1, Int> {
+    let batch = rows.dims()[0];
+    let codes = rows.clone().slice([0..batch, column..column + 1]);
+    codes.flatten::<1>(0, 1).int()
+}
+
 /// How long the vector of a category is when nobody says it: `min(50, 1.6 · codes^0.56)`, the rule of
 /// fastai's tabular models.
 #[expect(

@@ -1,11 +1,11 @@
 //! A multi-layer perceptron on rows of a table.
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use mofang_types::ModelInput;
 use serde::Deserialize;
 
-use super::categories::{Table, usual_dimension};
+use super::categories::{Table, codes_of, usual_dimension};
 use super::numbers::{NumberFeatures, Numbers};
 use crate::architecture::parse_config;
 use crate::body::Body;
@@ -176,11 +176,4 @@ impl TabularMlp {
         let features: Tensor<4> = Tensor::cat(parts, 1).unsqueeze_dims(&[2, 3]);
         self.layers.forward(features, pass).flatten(1, 3)
     }
-}
-
-/// The codes of a column `[batch]`.
-fn codes_of(rows: &Tensor<2>, column: usize) -> Tensor<1, Int> {
-    let batch = rows.dims()[0];
-    let codes = rows.clone().slice([0..batch, column..column + 1]);
-    codes.flatten::<1>(0, 1).int()
 }

@@ -31,7 +31,8 @@ impl KeyMask {
 }
 
 /// Each token's query meets the keys of its text: rows of `heads` times the features of a head, of the three
-/// and of what comes out. Dropout takes shares of keys away.
+/// and of what comes out. The queries may be those of some tokens, as many of each text. Dropout takes shares of keys
+/// away.
 pub(crate) fn attend(
     [query, key, value]: [Tensor<2>; 3],
     mask: &KeyMask,
@@ -39,13 +40,13 @@ pub(crate) fn attend(
     dropout: &Dropout,
     pass: Pass,
 ) -> Tensor<2> {
-    let [_, width] = query.dims();
+    let [queries, width] = query.dims();
     let heads = Heads {
         shape: AttentionShape {
             batch: mask.batch,
             heads,
             key_heads: heads,
-            queries: mask.length,
+            queries: queries / mask.batch.max(1),
             keys: mask.length,
             features: width / heads.max(1),
         },

@@ -248,6 +248,12 @@ fn features_of_numbers_are_pytorchs() {
 }
 
 #[test]
+fn ft_transformer_is_its_authors() {
+    check(include_str!("../golden/ft_transformer.json"));
+    check(include_str!("../golden/ft_transformer_geglu.json"));
+}
+
+#[test]
 fn gpt2_is_transformers() {
     check(include_str!("../golden/gpt2.json"));
 }

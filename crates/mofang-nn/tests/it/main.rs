@@ -30,6 +30,9 @@ fn small_config(name: &str) -> serde_json::Value {
             "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 1,
             "intermediate_size": 16, "max_position_embeddings": 12,
         }),
+        "ft_transformer" => {
+            serde_json::json!({"d_token": 12, "attention_n_heads": 3, "n_blocks": 2})
+        }
         "gpt2" => serde_json::json!({"n_embd": 12, "n_head": 3, "n_layer": 1, "n_positions": 12}),
         "llama" | "vit" => serde_json::json!({
             "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 1,

@@ -37,25 +37,21 @@ impl Metric for AveragePrecision {
 }
 
 fn area_of(outcomes: &ClassOutcomes, class: usize) -> Option<f64> {
-    let mut scores: Vec<(f64, bool)> = outcomes
-        .rows()
-        .zip(outcomes.labels())
-        .filter_map(|(row, label)| Some((*row.get(class)?, *label == class)))
-        .collect();
-    scores.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let positives = scores
-        .iter()
-        .filter(|(_, is_positive)| *is_positive)
-        .count();
+    let positives = outcomes.confusion().support(class);
     if positives == 0 {
         return None;
     }
+    let ranking = outcomes.ranking(class);
     let (mut area, mut hits, mut taken) = (0.0, 0, 0);
-    for ties in scores.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
-        let own = ties.iter().filter(|(_, is_positive)| *is_positive).count();
+    // The most probable first.
+    for ties in ranking.chunk_by(|_, next| next.is_tied).rev() {
+        let [all, own] = outcomes.count_of(ties);
         hits += own;
-        taken += ties.len();
-        area += own as f64 / positives as f64 * (hits as f64 / taken as f64);
+        taken += all;
+        // Of examples that do not count the share of hits would be nothing over nothing.
+        if own > 0 {
+            area += own as f64 / positives as f64 * (hits as f64 / taken as f64);
+        }
     }
     Some(area)
 }

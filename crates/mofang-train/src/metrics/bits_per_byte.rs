@@ -3,7 +3,8 @@
 use super::{Judged, Metric, MetricValue, Outcomes};
 
 /// What a text takes in bits for each of its bytes when it is written by the model's probabilities: unlike the
-/// cross-entropy, it does not depend on how texts are cut into tokens.
+/// cross-entropy, it does not depend on how texts are cut into tokens. Left out of resamples, of whose tokens nobody
+/// knows the bytes.
 #[derive(Debug)]
 pub(super) struct BitsPerByte;
 
@@ -28,9 +29,11 @@ impl Metric for BitsPerByte {
         let Outcomes::Tokens(outcomes) = outcomes else {
             return Vec::new();
         };
-        vec![(
-            "bits_per_byte",
-            outcomes.loss() / std::f64::consts::LN_2 / outcomes.bytes() as f64,
-        )]
+        let bits = outcomes.loss() / std::f64::consts::LN_2;
+        let bytes = outcomes.bytes();
+        bytes
+            .map(|bytes| ("bits_per_byte", bits / bytes as f64))
+            .into_iter()
+            .collect()
     }
 }

@@ -33,13 +33,15 @@ impl Metric for CalibrationError {
         };
         let mut bins = [(0.0, 0.0); BINS];
         let decided = outcomes.rows().zip(outcomes.predicted());
-        for ((row, predicted), label) in decided.zip(outcomes.labels()) {
+        let counted = outcomes.labels().iter().zip(outcomes.counts());
+        for ((row, predicted), (label, count)) in decided.zip(counted) {
+            let count = f64::from(*count);
             let confidence = row.get(*predicted).copied().unwrap_or(0.0);
             // Bin k holds (k / 15, (k + 1) / 15].
             let bin = ((confidence * BINS as f64).ceil() as usize).saturating_sub(1);
             if let Some((sure, right)) = bins.get_mut(bin.min(BINS - 1)) {
-                *sure += confidence;
-                *right += f64::from(u8::from(predicted == label));
+                *sure += count * confidence;
+                *right += count * f64::from(u8::from(predicted == label));
             }
         }
         let distance: f64 = bins

@@ -21,15 +21,20 @@ pub struct Averages {
 }
 
 impl ConfusionMatrix {
-    /// The matrix of `labels` against `predicted`, both below `classes`.
-    pub(crate) fn new(labels: &[usize], predicted: &[usize], classes: usize) -> Self {
+    /// The matrix of `labels` against `predicted`, both below `classes`; each example is there so many `times`.
+    pub(crate) fn new(
+        labels: &[usize],
+        predicted: &[usize],
+        times: &[u32],
+        classes: usize,
+    ) -> Self {
         let mut counts = vec![vec![0; classes]; classes];
-        for (label, predicted) in labels.iter().zip(predicted) {
+        for ((label, predicted), times) in labels.iter().zip(predicted).zip(times) {
             if let Some(count) = counts
                 .get_mut(*label)
                 .and_then(|row| row.get_mut(*predicted))
             {
-                *count += 1;
+                *count += u64::from(*times);
             }
         }
         Self { counts }
@@ -117,7 +122,7 @@ mod tests {
     #[test]
     fn classes_that_never_come_do_not_count_and_nothing_divides_by_zero() {
         // Class 2 neither occurs nor is predicted; class 1 is never predicted.
-        let matrix = ConfusionMatrix::new(&[0, 0, 1], &[0, 0, 0], 3);
+        let matrix = ConfusionMatrix::new(&[0, 0, 1], &[0, 0, 0], &[1, 1, 1], 3);
         assert_eq!(matrix.counts, [[2, 0, 0], [1, 0, 0], [0, 0, 0]]);
         let averages = matrix.averages(|class| matrix.recall(class));
         assert!((averages.macro_average - 0.5).abs() < 1e-12);

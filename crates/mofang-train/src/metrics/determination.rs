@@ -28,13 +28,17 @@ impl Metric for Determination {
         let Outcomes::Numbers(outcomes) = outcomes else {
             return Vec::new();
         };
-        let count = outcomes.len() as f64;
-        let mean = outcomes.truth().iter().sum::<f64>() / count;
-        let spread: f64 = outcomes.truth().iter().map(|b| (b - mean).powi(2)).sum();
-        if spread <= 0.0 {
+        let mean = outcomes.sum_of(|_, truth| truth) / outcomes.len() as f64;
+        let spread = outcomes.sum_of(|_, truth| (truth - mean).powi(2));
+        // The mean of equal numbers may differ from them by a rounding.
+        let counted = outcomes.truth().iter().zip(outcomes.counts());
+        let mut numbers = counted.filter(|(_, count)| **count > 0).map(|(b, _)| b);
+        let first = numbers.next();
+        let is_constant = first.is_none_or(|a| numbers.all(|b| a.total_cmp(b).is_eq()));
+        if is_constant || spread <= 0.0 {
             return Vec::new();
         }
-        let errors: f64 = outcomes.pairs().map(|(a, b)| (a - b).powi(2)).sum();
+        let errors = outcomes.sum_of(|predicted, truth| (predicted - truth).powi(2));
         vec![("r2", 1.0 - errors / spread)]
     }
 }

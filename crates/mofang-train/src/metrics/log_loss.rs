@@ -26,9 +26,11 @@ impl Metric for LogLoss {
         let sum: f64 = outcomes
             .rows()
             .zip(outcomes.labels())
-            .filter_map(|(row, label)| row.get(*label))
+            .zip(outcomes.counts())
+            .filter(|(_, count)| **count > 0)
+            .filter_map(|((row, label), count)| Some((row.get(*label)?, f64::from(*count))))
             // scikit-learn keeps probabilities in [ε, 1 − ε] with the ε of their type.
-            .map(|p| -p.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln())
+            .map(|(p, count)| -count * p.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln())
             .sum();
         vec![("log_loss", sum / outcomes.len() as f64)]
     }

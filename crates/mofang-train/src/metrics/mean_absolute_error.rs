@@ -27,7 +27,7 @@ impl Metric for MeanAbsoluteError {
         let Outcomes::Numbers(outcomes) = outcomes else {
             return Vec::new();
         };
-        let sum: f64 = outcomes.pairs().map(|(a, b)| (a - b).abs()).sum();
+        let sum = outcomes.sum_of(|predicted, truth| (predicted - truth).abs());
         vec![("mae", sum / outcomes.len() as f64)]
     }
 }

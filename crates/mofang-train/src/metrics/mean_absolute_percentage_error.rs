@@ -28,10 +28,11 @@ impl Metric for MeanAbsolutePercentageError {
         let Outcomes::Numbers(outcomes) = outcomes else {
             return Vec::new();
         };
-        if outcomes.truth().contains(&0.0) {
+        let mut counted = outcomes.truth().iter().zip(outcomes.counts());
+        if counted.any(|(truth, count)| *truth == 0.0 && *count > 0) {
             return Vec::new();
         }
-        let sum: f64 = outcomes.pairs().map(|(a, b)| ((a - b) / b).abs()).sum();
+        let sum = outcomes.sum_of(|predicted, truth| ((predicted - truth) / truth).abs());
         vec![("mape", sum / outcomes.len() as f64)]
     }
 }

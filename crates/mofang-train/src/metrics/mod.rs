@@ -245,11 +245,16 @@ fn find_among(
 
 /// Every value of every metric for these outcomes.
 pub fn compute_all(outcomes: &Outcomes) -> BTreeMap<String, f64> {
-    all()
-        .iter()
-        .flat_map(|metric| metric.compute(outcomes))
+    values_of(outcomes)
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+/// As [`compute_all`], in the order of the metrics.
+pub(crate) fn values_of(outcomes: &Outcomes) -> impl Iterator<Item = (&'static str, f64)> {
+    all()
+        .iter()
+        .flat_map(move |metric| metric.compute(outcomes))
 }
 
 #[cfg(test)]
@@ -279,7 +284,7 @@ mod tests {
         let numbers = NumberOutcomes::new(vec![1.0, 2.5], vec![1.5, 2.0]).unwrap();
         let numbers = Outcomes::Numbers(numbers);
         let mut tokens = TokenOutcomes::new(20);
-        tokens.add(&[0.5, 1.0, -1.0], &[1], 3).unwrap();
+        tokens.add(&[0.5, 1.0, -1.0], &[1], 3, 1).unwrap();
         let tokens = Outcomes::Tokens(tokens);
         let heard = Heard {
             text: "a".to_owned(),
@@ -304,6 +309,54 @@ mod tests {
             let declared: Vec<&str> = metric.values().iter().map(|value| value.name).collect();
             assert_eq!(given, declared, "{}", metric.name());
         }
+    }
+
+    #[test]
+    fn every_metric_takes_an_example_as_often_as_it_counts() {
+        let counts = [0_u32, 2, 1, 0, 3, 1, 0, 1, 2, 0];
+        let repeated = |index: usize| std::iter::repeat_n(index, counts[index] as usize);
+        let drawn: Vec<usize> = (0..counts.len()).flat_map(repeated).collect();
+        // Scores of few values, so that many are tied.
+        let row = |example: usize| (0..6).map(move |class| score(example * 6 + class));
+        let label = |example: usize| (example * 5 + 1) % 6;
+        let classes = |examples: &[usize]| {
+            let logits: Vec<f32> = examples.iter().copied().flat_map(row).collect();
+            let labels: Vec<usize> = examples.iter().copied().map(label).collect();
+            Outcomes::Classes(ClassOutcomes::from_logits(&logits, &labels, 6).unwrap())
+        };
+        let numbers = |examples: &[usize]| {
+            let of = |shift: usize| {
+                examples
+                    .iter()
+                    .map(move |index| number(index + shift))
+                    .collect()
+            };
+            Outcomes::Numbers(NumberOutcomes::new(of(3), of(0)).unwrap())
+        };
+        let all_examples: Vec<usize> = (0..counts.len()).collect();
+        for outcomes_of in [&classes as &dyn Fn(&[usize]) -> Outcomes, &numbers] {
+            let whole = outcomes_of(&all_examples);
+            let expected = compute_all(&outcomes_of(&drawn));
+            let again = compute_all(&whole.resampled(counts.to_vec()));
+            whole.prepare_resamples();
+            let prepared = compute_all(&whole.resampled(counts.to_vec()));
+            assert_eq!(again, prepared);
+            assert!(again.keys().eq(expected.keys()), "{again:?} {expected:?}");
+            for (name, value) in &expected {
+                assert!((again[name] - value).abs() < 1e-12, "{name}: {again:?}");
+            }
+            assert_eq!(whole.resampled(counts.to_vec()).len(), drawn.len());
+        }
+    }
+
+    /// One of seven scores.
+    fn score(place: usize) -> f32 {
+        f32::from(u8::try_from(place * 11 % 7).unwrap_or(0)) / 3.0
+    }
+
+    /// A number that is not 0.
+    fn number(index: usize) -> f64 {
+        f64::from(u8::try_from(index * 13 % 17).unwrap_or(0)) + 0.5
     }
 
     #[test]

@@ -1,6 +1,13 @@
 //! Answers beside the truth, in the form that every metric reads.
+//!
+//! Every example has a count: 1, or in a resample how often it was drawn. Resamples share everything else with what
+//! they were drawn from.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use mofang_types::{Coded, ErrorCode};
+use rayon::prelude::*;
 
 use super::{ConfusionMatrix, TokenOutcomes, TranscriptOutcomes};
 
@@ -75,13 +82,53 @@ impl Outcomes {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// How many things a resample draws from: examples, or windows of tokens; 0 where windows are not known.
+    pub(crate) fn units(&self) -> usize {
+        match self {
+            Self::Classes(outcomes) => outcomes.counts.len(),
+            Self::Numbers(outcomes) => outcomes.counts.len(),
+            Self::Tokens(outcomes) => outcomes.windows(),
+            Self::Transcripts(outcomes) => outcomes.units(),
+        }
+    }
+
+    /// Does once what every resample would do again.
+    pub(crate) fn prepare_resamples(&self) {
+        if let Self::Classes(outcomes) = self {
+            outcomes.examples.keep_rankings();
+        }
+    }
+
+    /// The same outcomes with each unit as often as `counts` says, of which one at least is not 0.
+    pub(crate) fn resampled(&self, counts: Vec<u32>) -> Self {
+        match self {
+            Self::Classes(outcomes) => {
+                Self::Classes(ClassOutcomes::counted(&outcomes.examples, counts))
+            }
+            Self::Numbers(outcomes) => Self::Numbers(NumberOutcomes {
+                predicted: Arc::clone(&outcomes.predicted),
+                truth: Arc::clone(&outcomes.truth),
+                total: total(&counts),
+                counts,
+            }),
+            Self::Tokens(outcomes) => Self::Tokens(outcomes.resampled(&counts)),
+            Self::Transcripts(outcomes) => Self::Transcripts(outcomes.resampled(counts)),
+        }
+    }
+}
+
+fn total(counts: &[u32]) -> usize {
+    counts.iter().map(|count| *count as usize).sum()
 }
 
 /// The numbers that a model said, and the true ones, in the units of the dataset.
 #[derive(Debug, Clone)]
 pub struct NumberOutcomes {
-    predicted: Vec<f64>,
-    truth: Vec<f64>,
+    predicted: Arc<[f64]>,
+    truth: Arc<[f64]>,
+    counts: Vec<u32>,
+    total: usize,
 }
 
 impl NumberOutcomes {
@@ -104,17 +151,22 @@ impl NumberOutcomes {
         if let Some(example) = pairs.position(|(a, b)| !a.is_finite() || !b.is_finite()) {
             return Err(OutcomesError::NotFinite { example });
         }
-        Ok(Self { predicted, truth })
+        Ok(Self {
+            counts: vec![1; truth.len()],
+            total: truth.len(),
+            predicted: predicted.into(),
+            truth: truth.into(),
+        })
     }
 
-    /// The number of examples, at least 1.
+    /// The number of examples, each as often as it counts; at least 1.
     pub fn len(&self) -> usize {
-        self.truth.len()
+        self.total
     }
 
     /// Never: outcomes have an example.
     pub fn is_empty(&self) -> bool {
-        self.truth.is_empty()
+        self.total == 0
     }
 
     /// The predicted numbers.
@@ -134,17 +186,88 @@ impl NumberOutcomes {
             .copied()
             .zip(self.truth.iter().copied())
     }
+
+    /// How often each example counts.
+    pub fn counts(&self) -> &[u32] {
+        &self.counts
+    }
+
+    /// The sum of a function of predicted and true number, each example as often as it counts.
+    pub(crate) fn sum_of(&self, term: impl Fn(f64, f64) -> f64) -> f64 {
+        self.pairs()
+            .zip(&self.counts)
+            .filter(|(_, count)| **count > 0)
+            .map(|((predicted, truth), count)| f64::from(*count) * term(predicted, truth))
+            .sum()
+    }
 }
 
 /// The classes that a model said, with their probabilities, and the true ones.
 #[derive(Debug, Clone)]
 pub struct ClassOutcomes {
+    examples: Arc<ClassExamples>,
+    counts: Vec<u32>,
+    total: usize,
+    confusion: ConfusionMatrix,
+}
+
+/// What a model said of each example, and what is true.
+#[derive(Debug)]
+struct ClassExamples {
     classes: usize,
     /// `[examples, classes]`, row-major.
     probabilities: Vec<f64>,
     labels: Vec<usize>,
     predicted: Vec<usize>,
-    confusion: ConfusionMatrix,
+    /// Of each class, where they are asked for again and again: sorting is most of the work of a resample.
+    rankings: OnceLock<Vec<Vec<Ranked>>>,
+}
+
+/// An example among those that are sorted by the probability of a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ranked {
+    example: u32,
+    is_of_class: bool,
+    /// Whether it is as probable as the one before it.
+    pub(crate) is_tied: bool,
+}
+
+impl ClassExamples {
+    /// The probabilities of each example, in turn.
+    fn rows(&self) -> impl Iterator<Item = &[f64]> {
+        self.probabilities.chunks_exact(self.classes)
+    }
+
+    fn keep_rankings(&self) {
+        self.rankings.get_or_init(|| {
+            let classes = (0..self.classes).into_par_iter();
+            classes.map(|class| self.rank(class)).collect()
+        });
+    }
+
+    /// The examples by the probability of a class, the least probable first.
+    fn rank(&self, class: usize) -> Vec<Ranked> {
+        // Twice as many fit into the caches as with indices of 64 bits; no split has 2^32 examples.
+        let mut scores: Vec<(f64, u32, bool)> = (0..)
+            .zip(self.rows().zip(&self.labels))
+            .filter_map(|(example, (row, label))| {
+                Some((*row.get(class)?, example, *label == class))
+            })
+            .collect();
+        scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut before: Option<f64> = None;
+        scores
+            .into_iter()
+            .map(|(probability, example, is_of_class)| {
+                let before = before.replace(probability);
+                Ranked {
+                    example,
+                    is_of_class,
+                    is_tied: before.is_some_and(|before| before.total_cmp(&probability).is_eq()),
+                }
+            })
+            .collect()
+    }
 }
 
 impl ClassOutcomes {
@@ -184,48 +307,91 @@ impl ClassOutcomes {
             probabilities.extend(softmax(row));
             predicted.push(first_largest(row));
         }
-        Ok(Self {
-            confusion: ConfusionMatrix::new(labels, &predicted, classes),
+        let examples = Arc::new(ClassExamples {
             classes,
             probabilities,
             labels: labels.to_vec(),
             predicted,
-        })
+            rankings: OnceLock::new(),
+        });
+        Ok(Self::counted(&examples, vec![1; labels.len()]))
+    }
+
+    /// Of these examples, each as often as it counts.
+    fn counted(examples: &Arc<ClassExamples>, counts: Vec<u32>) -> Self {
+        let ClassExamples {
+            labels,
+            predicted,
+            classes,
+            ..
+        } = &**examples;
+        Self {
+            confusion: ConfusionMatrix::new(labels, predicted, &counts, *classes),
+            examples: Arc::clone(examples),
+            total: total(&counts),
+            counts,
+        }
     }
 
     /// The number of classes.
     pub fn classes(&self) -> usize {
-        self.classes
+        self.examples.classes
     }
 
-    /// The number of examples, at least 1.
+    /// The number of examples, each as often as it counts; at least 1.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.total
     }
 
     /// Never: outcomes have an example.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.total == 0
     }
 
     /// The true classes.
     pub fn labels(&self) -> &[usize] {
-        &self.labels
+        &self.examples.labels
     }
 
     /// The most probable classes.
     pub fn predicted(&self) -> &[usize] {
-        &self.predicted
+        &self.examples.predicted
     }
 
     /// The probabilities of each example, in turn.
     pub fn rows(&self) -> impl Iterator<Item = &[f64]> {
-        self.probabilities.chunks_exact(self.classes)
+        self.examples.rows()
     }
 
-    /// Which classes were taken for which.
+    /// How often each example counts.
+    pub fn counts(&self) -> &[u32] {
+        &self.counts
+    }
+
+    /// Which classes were taken for which, each example as often as it counts.
     pub fn confusion(&self) -> &ConfusionMatrix {
         &self.confusion
+    }
+
+    /// The examples by the probability of a class, the least probable first; those that do not count too.
+    pub(crate) fn ranking(&self, class: usize) -> Cow<'_, [Ranked]> {
+        let rankings = self.examples.rankings.get();
+        match rankings.and_then(|rankings| rankings.get(class)) {
+            Some(ranking) => Cow::Borrowed(ranking),
+            None => Cow::Owned(self.examples.rank(class)),
+        }
+    }
+
+    /// How many examples these are, and how many of them are of the class that they were ranked for.
+    pub(crate) fn count_of(&self, ranked: &[Ranked]) -> [u64; 2] {
+        let mut sums = [0, 0];
+        for ranked in ranked {
+            let count = self.counts.get(ranked.example as usize).copied();
+            let count = u64::from(count.unwrap_or(0));
+            sums[0] += count;
+            sums[1] += if ranked.is_of_class { count } else { 0 };
+        }
+        sums
     }
 }
 

@@ -41,27 +41,18 @@ impl Metric for RocAuc {
 
 /// By the rank sum of Mann and Whitney, with the mean rank for ties.
 pub(crate) fn area_of(outcomes: &ClassOutcomes, class: usize) -> Option<f64> {
-    let mut scores: Vec<(f64, bool)> = outcomes
-        .rows()
-        .zip(outcomes.labels())
-        .filter_map(|(row, label)| Some((*row.get(class)?, *label == class)))
-        .collect();
-    scores.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let positives = scores
-        .iter()
-        .filter(|(_, is_positive)| *is_positive)
-        .count() as f64;
-    let negatives = scores.len() as f64 - positives;
+    let positives = outcomes.confusion().support(class) as f64;
+    let negatives = outcomes.len() as f64 - positives;
     if positives == 0.0 || negatives == 0.0 {
         return None;
     }
-    let mut rank_sum = 0.0;
-    let mut before = 0_usize;
-    for ties in scores.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
-        let mean_rank = before as f64 + f64::midpoint(ties.len() as f64, 1.0);
-        let hits = ties.iter().filter(|(_, is_positive)| *is_positive).count();
+    let ranking = outcomes.ranking(class);
+    let (mut rank_sum, mut before) = (0.0, 0);
+    for ties in ranking.chunk_by(|_, next| next.is_tied) {
+        let [all, hits] = outcomes.count_of(ties);
+        let mean_rank = before as f64 + f64::midpoint(all as f64, 1.0);
         rank_sum += mean_rank * hits as f64;
-        before += ties.len();
+        before += all;
     }
     Some((rank_sum - positives * (positives + 1.0) / 2.0) / (positives * negatives))
 }

@@ -27,7 +27,7 @@ impl Metric for RootMeanSquaredError {
         let Outcomes::Numbers(outcomes) = outcomes else {
             return Vec::new();
         };
-        let sum: f64 = outcomes.pairs().map(|(a, b)| (a - b).powi(2)).sum();
+        let sum = outcomes.sum_of(|predicted, truth| (predicted - truth).powi(2));
         vec![("rmse", (sum / outcomes.len() as f64).sqrt())]
     }
 }

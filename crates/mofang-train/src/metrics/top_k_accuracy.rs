@@ -31,16 +31,25 @@ impl Metric for TopKAccuracy {
         let Outcomes::Classes(outcomes) = outcomes else {
             return Vec::new();
         };
-        let ranks: Vec<usize> = outcomes
-            .rows()
-            .zip(outcomes.labels())
-            .map(|(row, label)| rank(row, *label))
-            .collect();
-        SIZES
+        let sizes: Vec<(usize, &'static str)> = SIZES
             .into_iter()
             .filter(|(size, _)| *size < outcomes.classes())
+            .collect();
+        if sizes.is_empty() {
+            return Vec::new();
+        }
+        let ranks: Vec<(usize, u64)> = outcomes
+            .rows()
+            .zip(outcomes.labels())
+            .zip(outcomes.counts())
+            .filter(|(_, count)| **count > 0)
+            .map(|((row, label), count)| (rank(row, *label), u64::from(*count)))
+            .collect();
+        sizes
+            .into_iter()
             .map(|(size, name)| {
-                let within = ranks.iter().filter(|rank| **rank < size).count();
+                let within = ranks.iter().filter(|(rank, _)| *rank < size);
+                let within: u64 = within.map(|(_, count)| count).sum();
                 (name, within as f64 / outcomes.len() as f64)
             })
             .collect()
@@ -50,11 +59,9 @@ impl Metric for TopKAccuracy {
 /// How many classes come before `label`: the more probable ones, and of equals the later ones, as
 /// in scikit-learn's sorting.
 fn rank(row: &[f64], label: usize) -> usize {
-    let Some(own) = row.get(label) else {
+    let Some((before, [own, behind @ ..])) = row.split_at_checked(label) else {
         return row.len();
     };
-    row.iter()
-        .enumerate()
-        .filter(|(class, p)| *p > own || (p.total_cmp(own).is_eq() && *class > label))
-        .count()
+    let before = before.iter().filter(|p| *p > own).count();
+    before + behind.iter().filter(|p| *p >= own).count()
 }

@@ -1,5 +1,7 @@
 //! What was understood of recordings, beside what was said.
 
+use std::sync::Arc;
+
 use mofang_audio::error_rate::{ErrorCounts, character_errors, word_errors};
 
 use super::OutcomesError;
@@ -7,7 +9,17 @@ use super::OutcomesError;
 /// What was understood of recordings, beside what was said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TranscriptOutcomes {
-    pairs: Vec<Heard>,
+    recordings: Arc<[Recording]>,
+    /// How often each counts: once, but for a resample.
+    counts: Vec<u32>,
+}
+
+/// One recording, compared once.
+#[derive(Debug, Clone, PartialEq)]
+struct Recording {
+    heard: Heard,
+    word_errors: ErrorCounts,
+    character_errors: ErrorCounts,
 }
 
 /// What was understood of one recording.
@@ -30,44 +42,84 @@ impl TranscriptOutcomes {
         if pairs.is_empty() {
             return Err(OutcomesError::Empty);
         }
-        Ok(Self { pairs })
+        let compared = pairs.into_iter().map(|heard| Recording {
+            word_errors: word_errors(&heard.truth, &heard.text),
+            character_errors: character_errors(&heard.truth, &heard.text),
+            heard,
+        });
+        let recordings: Arc<[Recording]> = compared.collect();
+        Ok(Self {
+            counts: vec![1; recordings.len()],
+            recordings,
+        })
+    }
+
+    /// How many things a resample draws from.
+    pub(super) fn units(&self) -> usize {
+        self.recordings.len()
+    }
+
+    /// The same outcomes with each recording as often as `counts` says.
+    pub(super) fn resampled(&self, counts: Vec<u32>) -> Self {
+        Self {
+            recordings: Arc::clone(&self.recordings),
+            counts,
+        }
     }
 
     /// How many recordings, at least 1.
     pub fn len(&self) -> usize {
-        self.pairs.len()
+        self.counts.iter().map(|count| *count as usize).sum()
     }
 
     /// Never: outcomes have a recording.
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.recordings.is_empty()
     }
 
     /// One for each recording, in order.
-    pub fn pairs(&self) -> &[Heard] {
-        &self.pairs
+    pub fn pairs(&self) -> impl Iterator<Item = &Heard> {
+        self.recordings.iter().map(|recording| &recording.heard)
+    }
+
+    /// Each recording with how often it counts.
+    fn counted(&self) -> impl Iterator<Item = (&Recording, u32)> {
+        self.recordings.iter().zip(self.counts.iter().copied())
     }
 
     /// The errors among all words.
     pub fn word_errors(&self) -> ErrorCounts {
-        let pairs = self.pairs.iter();
-        pairs
-            .map(|heard| word_errors(&heard.truth, &heard.text))
-            .sum()
+        let errors = self
+            .counted()
+            .map(|(recording, count)| times(recording.word_errors, count));
+        errors.sum()
     }
 
     /// The errors among all characters.
     pub fn character_errors(&self) -> ErrorCounts {
-        let pairs = self.pairs.iter();
-        pairs
-            .map(|heard| character_errors(&heard.truth, &heard.text))
+        let errors = self.counted();
+        errors
+            .map(|(recording, count)| times(recording.character_errors, count))
             .sum()
     }
 
     /// How many recordings were understood wholly.
     pub fn exact(&self) -> usize {
-        let pairs = self.pairs.iter();
-        pairs.filter(|heard| heard.truth == heard.text).count()
+        let exact = self
+            .counted()
+            .filter(|(recording, _)| recording.heard.truth == recording.heard.text);
+        exact.map(|(_, count)| count as usize).sum()
+    }
+}
+
+/// The errors of a recording that counts so often.
+fn times(errors: ErrorCounts, count: u32) -> ErrorCounts {
+    let count = u64::from(count);
+    ErrorCounts {
+        substitutions: errors.substitutions * count,
+        deletions: errors.deletions * count,
+        insertions: errors.insertions * count,
+        reference_length: errors.reference_length * count,
     }
 }
 
@@ -90,6 +142,9 @@ mod tests {
         ])
         .unwrap();
         // jiwer 4.0: wer 2/8, cer (2 + 0 + 2)/(9 + 1 + 3)
+        let repeated = outcomes.resampled(vec![2, 0, 1]);
+        assert_eq!((repeated.len(), repeated.exact()), (3, 0));
+        assert_eq!(repeated.word_errors().errors(), 3);
         let values = compute_all(&Outcomes::Transcripts(outcomes));
         let expected = [
             ("character_error_rate", 4.0 / 13.0),

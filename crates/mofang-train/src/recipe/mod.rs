@@ -198,6 +198,8 @@ impl Recipe {
             batch_size: self.evaluate.batch_size,
             most_confused: self.evaluate.most_confused,
             loader_threads: self.train.loader_threads,
+            bootstrap: self.evaluate.bootstrap,
+            seed: self.train.seed,
         }
     }
 
@@ -322,6 +324,23 @@ epochs = 2
     }
 
     #[test]
+    fn resamples_are_in_the_digest_only_where_they_are_not_the_usual_ones() {
+        let with = |resamples: usize| {
+            let stated = format!("[evaluate]\nbootstrap = {resamples}\n[train.stop]");
+            Recipe::parse(&MINIMAL.replace("[train.stop]", &stated)).unwrap()
+        };
+        let digest = Recipe::parse(MINIMAL).unwrap().digest();
+        assert_eq!(with(1_000).digest(), digest);
+        assert_ne!(with(0).digest(), digest);
+        // What recipes had before there were resamples.
+        let values = serde_json::to_value(with(1_000)).unwrap();
+        let names: Vec<&String> = values["evaluate"].as_object().unwrap().keys().collect();
+        assert_eq!(names, ["batch_size", "gate", "most_confused"]);
+        assert_eq!(with(500).evaluate_settings().bootstrap, 500);
+        assert_eq!(with(500).evaluate_settings().seed, 1);
+    }
+
+    #[test]
     fn an_unknown_key_is_named_with_its_table_and_a_suggestion() {
         for (change, parts) in [
             (
@@ -378,6 +397,10 @@ epochs = 2
             (
                 ("[train.stop]", "[evaluate.gate]\nacc = 0.9\n[train.stop]"),
                 "[evaluate.gate]",
+            ),
+            (
+                ("[train.stop]", "[evaluate]\nbootstrap = 99\n[train.stop]"),
+                "neither 0 nor from 100",
             ),
         ] {
             let message = error_of(change);

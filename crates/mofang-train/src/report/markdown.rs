@@ -94,8 +94,8 @@ fn write_evaluation(
         rule.push_str(" ---: |");
     }
     writeln!(out, "{header}\n{rule}")?;
-    for (name, value) in &evaluation.metrics {
-        write!(out, "| {name} | {value:.4} |")?;
+    for name in evaluation.metrics.keys() {
+        write!(out, "| {name} | {} |", evaluation.shown(name))?;
         for baseline in baselines.values() {
             match baseline.get(name) {
                 Some(value) => write!(out, " {value:.4} |")?,
@@ -103,6 +103,9 @@ fn write_evaluation(
             }
         }
         writeln!(out)?;
+    }
+    if let Some(note) = evaluation.interval_note() {
+        writeln!(out, "\n{note}")?;
     }
     if !baselines.is_empty() {
         writeln!(

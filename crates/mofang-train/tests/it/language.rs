@@ -163,6 +163,9 @@ fn a_language_model_is_judged_by_its_tokens_beside_trigrams() {
     assert!(!trigrams.contains_key("token_accuracy"));
     let report = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
     assert!(report.contains("tokens)") && report.contains("| perplexity |"));
+    let [low, high] = evaluation.intervals["perplexity"];
+    assert!(low < value("perplexity") && value("perplexity") < high);
+    assert!(report.contains("resamples of the windows"), "{report}");
     assert!(!folder.path().join("confusion.svg").exists());
 
     let (manifest, files) = outcome.into_package();

@@ -198,6 +198,15 @@ fn a_run_leaves_its_trace_its_report_and_a_package() {
     );
     assert_eq!(json["splits"]["train"]["examples"], 235);
     assert!(outcome.gate.is_passed() && json["is_gate_passed"] == true);
+    // The value stands beside its interval, and the gate is about the value.
+    let accuracy = evaluation.metrics["accuracy"];
+    let [low, high] = evaluation.intervals["accuracy"];
+    assert!(low <= accuracy && accuracy <= high, "{low} {high}");
+    assert_eq!(outcome.gate.checks[0].value, Some(accuracy));
+    assert_eq!(json["test"]["resamples"], 1_000);
+    let report = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
+    let row = format!("| accuracy | {accuracy:.4} [{low:.4}, {high:.4}] |");
+    assert!(report.contains(&row), "{row} is not in {report}");
 
     let weights = outcome.weights.clone();
     let (manifest, files) = outcome.into_package();

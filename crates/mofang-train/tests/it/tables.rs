@@ -34,6 +34,23 @@ optimizer = { name = "adamw", learning_rate = 0.01 }
 checkpoint_every_steps = 3
 "#;
 
+const TRANSFORMER: &str = r#"
+[architecture]
+name = "ft_transformer"
+
+[architecture.config]
+d_token = 16
+attention_n_heads = 2
+n_blocks = 2
+residual_dropout = 0.1
+
+[train]
+seed = 3
+batch_size = 32
+optimizer = { name = "adamw", learning_rate = 0.003 }
+checkpoint_every_steps = 3
+"#;
+
 const TREES: &str = r#"
 [architecture]
 name = "gradient_boosting"
@@ -159,7 +176,11 @@ impl TrainObserver for StopAt {
 #[test]
 fn rel_1_runs_on_rows_that_are_interrupted_end_with_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, model) in [("network", NETWORK), ("trees", TREES)] {
+    for (name, model) in [
+        ("network", NETWORK),
+        ("transformer", TRANSFORMER),
+        ("trees", TREES),
+    ] {
         let recipe = || recipe("tabular-classification", model, "[train.stop]\nepochs = 3");
         let whole = folder.path().join(name).join("whole");
         let expected = run(classes(), recipe(), &whole, Resume::Fresh).unwrap();
@@ -197,7 +218,11 @@ fn a_folder_with_a_run_of_trees_is_no_place_for_another() {
 #[test]
 fn classes_are_learned_beside_a_baseline() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, model, epochs) in [("network", NETWORK, 30), ("trees", TREES, 40)] {
+    for (name, model, epochs) in [
+        ("network", NETWORK, 30),
+        ("transformer", TRANSFORMER, 20),
+        ("trees", TREES, 40),
+    ] {
         let end = format!("[train.stop]\nepochs = {epochs}");
         let recipe = recipe("tabular-classification", model, &end);
         let outcome = run(classes(), recipe, &folder.path().join(name), Resume::Fresh).unwrap();

@@ -6,7 +6,7 @@ use crate::backend::EvaluationView;
 /// How many of the surest mistakes are listed.
 const MISTAKES_MAX: usize = 10;
 
-/// Metrics, the numbers of each class, and the surest mistakes.
+/// Metrics with their intervals, the numbers of each class, and the surest mistakes.
 pub(crate) fn evaluation(view: &EvaluationView) -> String {
     let evaluation = &view.evaluation;
     let is_of_tokens = evaluation.metrics.contains_key("perplexity");
@@ -20,10 +20,15 @@ pub(crate) fn evaluation(view: &EvaluationView) -> String {
     );
     let metrics: Vec<Vec<String>> = evaluation
         .metrics
-        .iter()
-        .map(|(name, value)| row([name, &format!("{value:.4}")]))
+        .keys()
+        .map(|name| row([name, &evaluation.shown(name)]))
         .collect();
     text.push_str(&aligned(&metrics));
+    if let Some(note) = evaluation.interval_note() {
+        text.push('\n');
+        text.push_str(&note);
+        text.push('\n');
+    }
     if is_of_tokens {
         return text;
     }

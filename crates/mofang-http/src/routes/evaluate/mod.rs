@@ -39,7 +39,7 @@ pub struct EvaluationView {
     /// The dataset and its split.
     #[schema(example = "digits:test")]
     pub dataset: String,
-    /// Metrics by name, the numbers of each class, the confusion matrix and the surest mistakes.
+    /// Metrics by name with their intervals, the numbers of each class, the confusion matrix and the surest mistakes.
     #[serde(flatten)]
     #[schema(value_type = Object)]
     pub evaluation: Evaluation,
