@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::DataError;
 
+/// Most texts that are followed at once.
+const BEAM_WIDTH_MAX: usize = 1024;
+
 /// Symbols out of their probabilities at each step: Graves et al. 2006, <https://doi.org/10.1145/1143844.1143891>.
 /// The outputs of a step are those of the labels, and behind them that of the blank, which stands for no symbol.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +31,13 @@ impl Default for Ctc {
 
 impl Ctc {
     pub(super) fn check(&self) -> Result<(), DataError> {
-        self.beam()
-            .check()
-            .map_err(|error| DataError::InvalidPipeline(format!("`ctc`: beam_{error}")))
+        if (1..=BEAM_WIDTH_MAX).contains(&self.beam_width) {
+            return Ok(());
+        }
+        Err(DataError::InvalidPipeline(format!(
+            "`ctc`: beam_width = {} is not from 1 to {BEAM_WIDTH_MAX}",
+            self.beam_width
+        )))
     }
 
     fn beam(&self) -> BeamSettings {
