@@ -359,7 +359,7 @@ impl Evaluation {
 
     /// What the intervals are, in a sentence; none where there is none.
     pub fn interval_note(&self) -> Option<String> {
-        let is_of_tokens = self.classes.is_empty() && self.residuals.is_none();
+        let is_of_tokens = self.metrics.contains_key("perplexity");
         let drawn = if is_of_tokens { "windows" } else { "examples" };
         let resamples = self.resamples;
         (resamples > 0).then(|| {

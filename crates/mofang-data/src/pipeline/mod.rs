@@ -116,7 +116,12 @@ impl Pipeline {
         // The order of steps and what they need of each other is known without data.
         match domain {
             Domain::Image => drop(ImageFront::new(&self.transforms)?),
-            Domain::Recording => drop(RecordingFront::new(&self.transforms)?),
+            Domain::Recording => {
+                drop(RecordingFront::new(&self.transforms)?);
+                if task == Task::SpeechRecognition {
+                    recording::check_times(&self.transforms)?;
+                }
+            }
             Domain::Table => table::check_order(&self.transforms)?,
             Domain::Tensor => {}
             Domain::Text => text::check(&self.transforms)?,

@@ -13,8 +13,8 @@ use rand::Rng;
 
 use super::front::{Augmenting, Front, Staged};
 use crate::transforms::recording::{
-    BandStatistics, NormalizePeak, PadOrTrim, ResampleAudio, SilenceSettings, StandardizeFeatures,
-    in_step,
+    Align, BandStatistics, NormalizePeak, PadOrTrim, ResampleAudio, SilenceSettings,
+    StandardizeFeatures, in_step,
 };
 use crate::{Augmentation, DataError, Example, RawExample, Transform};
 
@@ -95,6 +95,26 @@ fn check_order(transforms: &[Transform]) -> Result<(), DataError> {
                 second.name(),
                 first.name()
             )));
+        }
+    }
+    Ok(())
+}
+
+/// That no step moves what is said in time: words are told with their times in the recording as it came.
+pub(super) fn check_times(transforms: &[Transform]) -> Result<(), DataError> {
+    let moved = |step: &str, way: &str| {
+        Err(DataError::InvalidPipeline(format!(
+            "`{step}` moves what is said, and words are told with their times in the recording; {way}"
+        )))
+    };
+    for transform in transforms {
+        if let Transform::TrimSilence(_) = transform {
+            return moved("trim_silence", "leave it out");
+        }
+        if let Transform::PadOrTrim(step) = transform
+            && step.align != Align::Start
+        {
+            return moved("pad_or_trim", "give it align = \"start\"");
         }
     }
     Ok(())
@@ -250,7 +270,29 @@ impl Front for RecordingFront {
     }
 
     fn stage<'a>(&self, example: &'a RawExample) -> Result<Staged<'a>, DataError> {
+        self.stage_noting(example, &mut Vec::new())
+    }
+
+    fn stage_noting<'a>(
+        &self,
+        example: &'a RawExample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Staged<'a>, DataError> {
         let samples = self.waveform(example)?.into_samples();
+        let rate = self.resample.sample_rate;
+        if let Some(step) = &self.length
+            && samples.len() > step.samples(rate)
+        {
+            let place = match step.align {
+                Align::Center => "those in its middle",
+                Align::Start => "the first",
+            };
+            warnings.push(format!(
+                "the recording is {:.1} seconds long; only {place} {} were read",
+                samples.len() as f64 / f64::from(rate),
+                step.seconds
+            ));
+        }
         Tensor::new(vec![samples.len()], samples)
             .map(|tensor| Staged::Values(Cow::Owned(tensor)))
             .map_err(|error| DataError::InvalidSettings(error.to_string()))
@@ -475,6 +517,55 @@ mod tests {
         ] {
             let message = pipeline(&transforms).unwrap_err().to_string();
             assert!(message.contains(part), "{message:?} lacks {part:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_told_and_what_is_said_stays_in_its_place() {
+        let compiled = |align: &str| {
+            let mut transforms = whole();
+            transforms[4] = json!({"type": "pad_or_trim", "seconds": 0.2, "align": align});
+            let fitted = pipeline(&transforms).unwrap().fit(&split()).unwrap();
+            fitted.pipeline.compile(&["a".to_owned()]).unwrap()
+        };
+        for (align, part) in [
+            ("start", "only the first 0.2"),
+            ("center", "in its middle 0.2"),
+        ] {
+            let mut warnings = Vec::new();
+            let input = tone(8_000, 440.0);
+            compiled(align)
+                .prepare_noting(&input, &mut warnings)
+                .unwrap();
+            let [warning] = warnings.as_slice() else {
+                panic!("{warnings:?}");
+            };
+            assert!(
+                warning.contains("0.5 seconds long") && warning.contains(part),
+                "{warning}"
+            );
+        }
+        let speech = |transforms: Value| {
+            let pipeline = Pipeline::from_json(&json!({
+                "transforms": transforms, "decoders": [{"type": "ctc"}],
+            }));
+            pipeline
+                .unwrap()
+                .check(mofang_types::Task::SpeechRecognition)
+        };
+        let resample = json!({"type": "resample_audio", "sample_rate": 8000});
+        let mel = json!({"type": "log_mel"});
+        let start = json!({"type": "pad_or_trim", "seconds": 1.0, "align": "start"});
+        assert!(speech(json!([resample, start, mel])).is_ok());
+        for (step, part) in [
+            (json!({"type": "trim_silence"}), "leave it out"),
+            (
+                json!({"type": "pad_or_trim", "seconds": 1.0}),
+                "align = \"start\"",
+            ),
+        ] {
+            let error = speech(json!([resample, step, mel])).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
         }
     }
 

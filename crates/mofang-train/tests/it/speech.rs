@@ -31,7 +31,7 @@ dataset = "tones"
 transforms = [
     { type = "decode_audio" },
     { type = "resample_audio", sample_rate = 4000 },
-    { type = "pad_or_trim", seconds = 0.8 },
+    { type = "pad_or_trim", seconds = 0.8, align = "start" },
     { type = "log_mel", n_fft = 128, hop_length = 64, n_mels = 16 },
     { type = "standardize_features" },
 ]
@@ -192,7 +192,7 @@ fn what_cannot_recognize_speech_is_refused() {
             "one for each block",
         ),
         (
-            "    { type = \"pad_or_trim\", seconds = 0.8 },\n",
+            "    { type = \"pad_or_trim\", seconds = 0.8, align = \"start\" },\n",
             "",
             "pad_or_trim",
         ),
