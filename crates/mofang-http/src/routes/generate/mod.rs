@@ -128,7 +128,10 @@ fn events(
                     let event = json_event(&GeneratePieceView { text });
                     Some((event, Some((call, generation))))
                 }
-                GenerationEvent::End(result) => Some((last(&mut call, result, &request_id), None)),
+                GenerationEvent::End(result) => {
+                    let event = last(&mut call, &generation, result, &request_id);
+                    Some((event, None))
+                }
             }
         }
     })
@@ -136,11 +139,15 @@ fn events(
 
 fn last(
     call: &mut TextCall,
+    generation: &Generation,
     result: Result<GenerateOutcome, ServingError>,
     request_id: &str,
 ) -> Event {
     match call.ended(result) {
-        Ok(outcome) => json_event(&GenerateEndView::from(outcome)),
+        Ok(outcome) => {
+            let model = generation.model().to_string();
+            json_event(&GenerateEndView::new(model, generation.version(), outcome))
+        }
         Err(error) => Event::default()
             .event("error")
             .data(within_answer(&error, request_id)),

@@ -10,12 +10,6 @@ use crate::routes::predict::TimingView;
 /// A text that a model went on with.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct GenerateView {
-    /// The model.
-    #[schema(example = "tale")]
-    pub model: String,
-    /// The number of its version.
-    #[schema(example = 1)]
-    pub version: u32,
     /// What comes behind the prompt.
     #[schema(example = ", there was a little girl")]
     pub text: String,
@@ -36,6 +30,12 @@ pub struct GeneratePieceView {
 /// How a text ended; the data of the last event.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct GenerateEndView {
+    /// The model.
+    #[schema(example = "tale")]
+    pub model: String,
+    /// The number of its version.
+    #[schema(example = 1)]
+    pub version: u32,
     /// Why it ended: `length` or `stop`.
     #[schema(value_type = String, example = "length")]
     pub finish_reason: FinishReason,
@@ -52,21 +52,21 @@ pub struct GenerateEndView {
 impl GenerateView {
     pub(super) fn new(model: String, version: u32, mut outcome: GenerateOutcome) -> Self {
         Self {
-            model,
-            version,
             text: std::mem::take(&mut outcome.generated.text),
             timing: TimingView {
                 queue_ms: outcome.queue_ms,
                 infer_ms: outcome.infer_ms,
             },
-            end: outcome.into(),
+            end: GenerateEndView::new(model, version, outcome),
         }
     }
 }
 
-impl From<GenerateOutcome> for GenerateEndView {
-    fn from(outcome: GenerateOutcome) -> Self {
+impl GenerateEndView {
+    pub(super) fn new(model: String, version: u32, outcome: GenerateOutcome) -> Self {
         Self {
+            model,
+            version,
             finish_reason: outcome.generated.finish_reason,
             prompt_tokens: outcome.generated.prompt_tokens,
             completion_tokens: outcome.generated.completion_tokens,
