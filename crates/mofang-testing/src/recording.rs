@@ -71,12 +71,12 @@ pub fn tiny_speech_draft(seed: u64) -> Result<PackageDraft, NnError> {
     };
     let network = Network::new(&spec, seed, &cpu_device())?;
     let network = network.map_values(&mut |info: &ParameterInfo, values: &[f32]| {
-        let mut values = values.to_vec();
-        match info.name.as_str() {
-            // No sum of eight states, which are below 1, comes near it.
-            "fc.bias" => *values.get_mut(HEARD)? = 16.0,
-            _ => return None,
+        if info.name != "fc.bias" {
+            return None;
         }
+        let mut values = values.to_vec();
+        // No sum of eight states, which are below 1, comes near it.
+        *values.get_mut(HEARD)? = 16.0;
         Some(values)
     })?;
     let mut draft = tiny_recording_draft(seed)?;
