@@ -84,6 +84,8 @@ pub fn tiny_speech_draft(seed: u64) -> Result<PackageDraft, NnError> {
     manifest.task = Task::SpeechRecognition;
     manifest.architecture = architecture;
     manifest.signature = ModelSignature::of(&input, Task::SpeechRecognition, spec.outputs);
+    // Times are those of the recording when it stands at the start of what the model reads.
+    manifest.pipeline["transforms"][2]["align"] = json!("start");
     manifest.pipeline["decoders"] = json!([{ "type": "ctc", "beam_width": 4, "separator": " " }]);
     let weights = network.to_safetensors()?;
     draft.files.insert(WEIGHTS_FILE.to_owned(), weights);
