@@ -91,7 +91,7 @@ fn home() -> Home {
                 .map(|place| usize::from((number / 3 + place * 7 + number * place) % 3))
                 .collect();
             // Recordings that are the same would be removed.
-            let loudness = 0.3 + f32::from(number) / 4_000.0;
+            let loudness = 0.3 + f32::from(number * 37 % 100) / 500.0;
             fs::write(folder.join(format!("{number}.wav")), said(&words, loudness)).unwrap();
             let names: Vec<&str> = words.iter().map(|word| WORDS[*word].0).collect();
             writeln!(table, "{split}/{number}.wav,{}", names.join(" ")).unwrap();
@@ -142,7 +142,7 @@ fn what_is_said_is_learned_from_a_folder_and_written_down() {
         assert!(start < end, "{transcript}");
         before = end;
     }
-    assert!(before <= 0.8, "{transcript}");
+    assert!(before < 0.81, "{transcript}");
 
     fs::write(home.path("broken.wav"), &said(&[0], 0.3)[..500]).unwrap();
     home.run(&["predict", "tones", "broken.wav"])
@@ -171,7 +171,6 @@ fn a_table_that_does_not_tell_what_is_said_is_named() {
     for (from, to, part) in [
         ("metadata.csv", "nowhere.csv", "nowhere.csv"),
         ("units =", "text_column = \"sentence\"\nunits =", "sentence"),
-        ("units = \"words\"", "units = \"letters\"", "letters"),
     ] {
         fs::write(home.path("tones.toml"), ENTRY.replace(from, to)).unwrap();
         let refused = home.run(&["train", "recipe.toml"]);
