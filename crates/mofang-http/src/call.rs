@@ -224,8 +224,12 @@ impl ModelCall {
     }
 }
 
-/// Reads the body of a call within the limits of the settings.
-async fn read_call(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+/// As [`ModelCall::read_body`], for a body that may say itself which model is called.
+pub(crate) async fn read_call(
+    state: &AppState,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, ApiError> {
     let coding = headers
         .get(CONTENT_ENCODING)
         .filter(|value| *value != "identity");
@@ -245,7 +249,7 @@ async fn read_call(state: &AppState, headers: &HeaderMap, body: Body) -> Result<
     .await
 }
 
-/// As [`ModelCall::read_body`], for a body of JSON that may say itself which model is called.
+/// As [`read_call`], for a body of JSON.
 pub(crate) async fn read_json_call<T: DeserializeOwned>(
     state: &AppState,
     headers: &HeaderMap,

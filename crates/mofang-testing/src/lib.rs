@@ -24,6 +24,6 @@ pub use model::{
     IMAGE_SHAPE, LABELS, TEXT_LABELS, tiny_draft, tiny_embedding_draft, tiny_language_draft,
     tiny_text_draft,
 };
-pub use recording::{tiny_recording_draft, tone_wav};
+pub use recording::{tiny_recording_draft, tiny_speech_draft, tone_wav};
 pub use request::{TestRequest, TestResponse};
 pub use server::TestServer;

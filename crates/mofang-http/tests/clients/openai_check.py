@@ -5,8 +5,8 @@
     mofang serve --listen 127.0.0.1:8080 &
     /tmp/openai/bin/python crates/mofang-http/tests/clients/openai_check.py --key-file check.key --model tale --embedding-model minilm
 
-`--model` is a model of text-generation, `--embedding-model` one of embeddings; the server is not used by
-anybody else meanwhile. Written for openai 3.57.0. Every check that fails raises; the last line is printed
+`--model` is a model of text-generation, `--embedding-model` one of embeddings; with `--speech-model` and
+`--recording` transcriptions are checked too. The server is not used by anybody else meanwhile. Written for openai 3.57.0. Every check that fails raises; the last line is printed
 when all have passed.
 """
 
@@ -109,6 +109,24 @@ def embeddings(client, model):
     refused(openai.BadRequestError, "dimensions", lambda: client.embeddings.create(**alone, dimensions=2))
 
 
+def transcriptions(client, model, recording):
+    def asks(**how):
+        with open(recording, "rb") as file:
+            return client.audio.transcriptions.create(**{"model": model, "file": file, **how})
+
+    text = asks().text
+    assert asks(response_format="text").strip() == text.strip()
+    both = asks(response_format="verbose_json", timestamp_granularities=["word", "segment"])
+    assert both.text == text and both.duration > 0
+    assert all(0 <= word.start <= word.end <= both.duration for word in both.words)
+    assert "".join(segment.text for segment in both.segments) == text
+    assert asks(response_format="vtt").startswith("WEBVTT")
+    assert asks(response_format="srt").startswith("1\n") or not both.words
+    refused(openai.BadRequestError, "temperature", lambda: asks(temperature=0.5))
+    refused(openai.BadRequestError, "stream", lambda: asks(stream=True))
+    refused(openai.NotFoundError, "model", lambda: asks(model="no-such-model"))
+
+
 async def leaving(url, key, model, prompt):
     """Leaves streams in the middle: their places are free again for as many others."""
     async with openai.AsyncOpenAI(base_url=url, api_key=key) as client:
@@ -127,6 +145,8 @@ def main():
     parser.add_argument("--key-file", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--embedding-model", required=True)
+    parser.add_argument("--speech-model")
+    parser.add_argument("--recording")
     parser.add_argument("--prompt", default="Once upon a time")
     args = parser.parse_args()
     key = open(args.key_file, encoding="utf-8").read().strip()
@@ -135,6 +155,8 @@ def main():
     completions(client, args.model, args.prompt)
     refusals(client, args.url, key, args.model, args.prompt)
     embeddings(client, args.embedding_model)
+    if args.speech_model:
+        transcriptions(client, args.speech_model, args.recording)
     asyncio.run(leaving(args.url, key, args.model, args.prompt))
     print("openai", openai.__version__, "works with this server")
 

@@ -21,4 +21,5 @@ mod predict;
 mod recordings;
 mod scoring;
 mod server;
+mod speech;
 mod texts;

@@ -13,6 +13,7 @@ mod predict;
 mod quickstart;
 mod recordings;
 mod server;
+mod speech;
 mod support;
 mod tables;
 mod texts;

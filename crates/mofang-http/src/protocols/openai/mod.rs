@@ -1,5 +1,5 @@
-//! The part of OpenAI's interface that a model without a chat can answer: models, completions and
-//! embeddings, below `/openai/v1`, where unchanged clients are pointed by their `base_url`.
+//! The part of OpenAI's interface that a model without a chat can answer: models, completions, embeddings
+//! and transcriptions, below `/openai/v1`, where unchanged clients are pointed by their `base_url`.
 //!
 //! A model is named as in the other protocols: `tale`, `tale@production`, `tale:3`. What is not served is
 //! refused by name rather than left out, so that no client takes a text for another than it asked for.
@@ -12,7 +12,10 @@ mod embeddings;
 pub(crate) mod error;
 mod models;
 mod request;
+mod subtitles;
 mod texts;
+mod transcription_form;
+mod transcriptions;
 
 use std::sync::Arc;
 
@@ -39,6 +42,10 @@ pub(super) fn routes() -> Vec<(Access, UtoipaMethodRouter<Arc<AppState>>)> {
         ),
         (may(Action::Predict), routes!(completions::completions)),
         (may(Action::Predict), routes!(embeddings::embeddings)),
+        (
+            may(Action::Predict),
+            routes!(transcriptions::transcriptions),
+        ),
     ]
 }
 
@@ -53,6 +60,9 @@ pub(super) fn missing(path: &str) -> Option<ApiError> {
     let reason = match rest {
         "chat/completions" | "responses" => {
             "chats are not implemented: the models here go on with texts and have no template for turns; use /openai/v1/completions"
+        }
+        "audio/speech" | "audio/translations" => {
+            "speech and translations are not implemented: models of recordings write down what is said in them; use /openai/v1/audio/transcriptions"
         }
         "fine_tuning/jobs" => {
             "fine-tuning is not implemented here: `mofang train` trains by a recipe"

@@ -54,10 +54,13 @@ impl Model {
 
 /// Whether the protocol has a question for models of this task.
 fn is_asked(task: Task) -> bool {
-    matches!(task, Task::Embedding | Task::TextGeneration)
+    matches!(
+        task,
+        Task::Embedding | Task::SpeechRecognition | Task::TextGeneration
+    )
 }
 
-/// The models that go on with texts or give embeddings.
+/// The models that go on with texts, give embeddings or write down what is said.
 #[utoipa::path(get, path = "/openai/v1/models", tag = "openai protocol", operation_id = "openai_list_models", responses((status = 200, description = "the models, by name", body = Models)))]
 pub(crate) async fn list(State(state): State<Arc<AppState>>) -> Result<Json<Models>, ApiError> {
     let mut data = Vec::new();
