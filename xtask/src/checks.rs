@@ -24,7 +24,8 @@ pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-fn succeed(command: &mut Command) -> Result<()> {
+/// Runs a command that has to succeed.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let status = command
         .status()
         .with_context(|| format!("failed to run {command:?}"))?;
@@ -58,6 +59,7 @@ pub(crate) fn features() -> Result<()> {
         "--release",
         "--workspace",
         "--features",
+        // But for `vulkan`, which `vulkan::check` looks at.
         "mofang/azure,mofang/gcs,mofang/s3",
         "--locked",
         "--",

@@ -1,11 +1,12 @@
 //! Automation of the repository: the same commands on a developer's machine and in CI.
 //!
-//! `cargo xtask ci` runs every check; each check is a command of its own.
+//! `cargo xtask ci` runs every check but that of `vulkan`; each check is a command of its own.
 
 mod checks;
 mod layers;
 mod licenses;
 mod test_run;
+mod vulkan;
 
 use std::process::ExitCode;
 
@@ -21,7 +22,10 @@ commands:
   clippy   no warning from clippy
   features no warning from clippy with every optional feature
   doc      no warning from rustdoc
-  test     every test, closed by one line with the totals";
+  test     every test, closed by one line with the totals
+
+and, because it builds nearly everything once more with the feature of that name:
+  vulkan   the networks' golden numbers, a run and the binary on a device that is reached through Vulkan";
 
 fn run(command: &str) -> Result<()> {
     match command {
@@ -41,6 +45,7 @@ fn run(command: &str) -> Result<()> {
         "features" => checks::features(),
         "doc" => checks::doc(),
         "test" => test_run::run(),
+        "vulkan" => vulkan::check(),
         _ => bail!("unknown command \"{command}\"\n{USAGE}"),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use mofang_nn::{
-    Kernels, Network, NetworkSpec, cpu_device, step_seed, tensor_from_burn, tensor_to_burn,
+    DeviceChoice, Kernels, Network, NetworkSpec, step_seed, tensor_from_burn, tensor_to_burn,
 };
 use mofang_train::optimizer::{OptimizerSpec, OptimizerState, StepSettings};
 use mofang_types::{ArchitectureSpec, Clock, ModelInput, SystemClock, Tensor};
@@ -29,6 +29,9 @@ struct Arguments {
     /// Without the kernels: burn's own operations.
     #[arg(long)]
     kernels_off: bool,
+    /// What computes: cpu, vulkan or auto.
+    #[arg(long, default_value_t)]
+    device: DeviceChoice,
 }
 
 /// Name, architecture, its configuration, image shape, classes, batch, whether it is a training step.
@@ -128,10 +131,10 @@ fn time(
 fn train(
     spec: &NetworkSpec,
     batch: usize,
-    times: usize,
+    arguments: &Arguments,
     clock: &SystemClock,
 ) -> Result<Vec<Duration>> {
-    let device = cpu_device().autodiff();
+    let device = arguments.device.find()?.open()?.autodiff();
     let mut network = Some(Network::new(spec, 1, &device)?);
     let optimizer: OptimizerSpec =
         serde_json::from_str(r#"{"name": "adamw", "learning_rate": 0.001}"#)?;
@@ -139,7 +142,7 @@ fn train(
     let images = images(batch, spec.image_shape()?)?;
     let slope = vec![0.01; batch * spec.outputs];
     let mut step = 0;
-    time(times, clock, || {
+    time(arguments.times, clock, || {
         let images = tensor_to_burn::<4>(images.clone(), &device)?;
         let current = network.take().context("a step has failed")?;
         let logits = current.forward_train(images, step_seed(1, step));
@@ -162,13 +165,13 @@ fn train(
 fn forward(
     spec: &NetworkSpec,
     batch: usize,
-    times: usize,
+    arguments: &Arguments,
     clock: &SystemClock,
 ) -> Result<Vec<Duration>> {
-    let device = cpu_device();
+    let device = arguments.device.find()?.open()?;
     let network = Network::new(spec, 1, &device)?;
     let images = images(batch, spec.image_shape()?)?;
-    time(times, clock, || {
+    time(arguments.times, clock, || {
         let images = tensor_to_burn::<4>(images.clone(), &device)?;
         tensor_from_burn(network.forward(images))?;
         Ok(())
@@ -206,14 +209,15 @@ fn main() -> Result<()> {
     };
     let clock = SystemClock::new();
     let mut durations = if is_step {
-        train(&spec, batch, arguments.times, &clock)?
+        train(&spec, batch, &arguments, &clock)?
     } else {
-        forward(&spec, batch, arguments.times, &clock)?
+        forward(&spec, batch, &arguments, &clock)?
     };
     durations.sort();
     let milliseconds = |duration: Option<&Duration>| duration.map(|d| d.as_secs_f64() * 1e3);
     let line = serde_json::json!({
         "workload": arguments.workload,
+        "device": arguments.device.to_string(),
         "median_ms": milliseconds(durations.get(durations.len() / 2)),
         "least_ms": milliseconds(durations.first()),
         "peak_mib": peak_kib()? / 1024,

@@ -40,6 +40,6 @@ pub fn tensor_from_burn<const D: usize>(
     let shape = tensor.dims().to_vec();
     let values = tensor
         .try_into_vec_as::<f32>()
-        .map_err(|error| NnError::Device(error.to_string()))?;
+        .map_err(|error| NnError::Device(format!("a tensor could not be read: {error}")))?;
     Ok(Tensor::new(shape, values)?)
 }

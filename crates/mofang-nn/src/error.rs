@@ -56,9 +56,12 @@ pub enum NnError {
     /// A tensor's shape and data do not belong together.
     #[error(transparent)]
     Tensor(#[from] TensorShapeError),
-    /// The device could not be read.
-    #[error("a tensor could not be read from its device: {0}")]
+    /// The device failed.
+    #[error("the device failed: {0}")]
     Device(String),
+    /// This build or this machine does not have the device that was asked for.
+    #[error("{0}")]
+    NoDevice(&'static str),
     /// The bytes are not a safetensors file that can be read.
     #[error("the weights are not a readable safetensors file: {0}")]
     MalformedWeights(String),
@@ -77,6 +80,7 @@ impl Coded for NnError {
             | Self::InvalidSpec(_)
             | Self::InputShape { .. }
             | Self::InputValue(_)
+            | Self::NoDevice(_)
             | Self::MalformedWeights(_)
             | Self::WeightsDoNotFit(_) => ErrorCode::InvalidInput,
             Self::Tensor(error) => error.code(),

@@ -22,6 +22,11 @@
 //! combined in the order in which threads finish: reduce along a dimension, or sum on the host,
 //! where bits matter.
 //!
+//! # Devices
+//!
+//! A [`DeviceChoice`] finds a [`ComputeDevice`], which opens as what networks are built on. Every network computes
+//! on each of them; the processor is the one that has kernels of our own, and the one whose bits are promised.
+//!
 //! # To add an architecture
 #![doc = include_str!("../../../docs/adding-an-architecture.md")]
 
@@ -29,7 +34,9 @@ mod architecture;
 mod body;
 mod builder;
 mod cnn;
+mod compute_device;
 mod device;
+mod device_choice;
 mod error;
 mod gradient_set;
 mod initializer;
@@ -44,10 +51,14 @@ mod tabular;
 mod tokens;
 mod transformer;
 mod traversals;
+#[cfg_attr(not(feature = "vulkan"), path = "no_vulkan.rs")]
+mod vulkan;
 mod weights;
 
 pub use architecture::{Architecture, OptionSpec, Start};
+pub use compute_device::{ComputeDevice, DeviceKind};
 pub use device::{cpu_device, tensor_from_burn, tensor_to_burn};
+pub use device_choice::DeviceChoice;
 pub use error::NnError;
 pub use gradient_set::GradientSet;
 pub use input::Input;

@@ -14,6 +14,7 @@
 //! 2. Add it to the list in `runtime.rs`, in alphabetical order.
 //! 3. Add a package of its kind to `tests/it/suite.rs`, which every runtime passes.
 
+mod devices;
 mod error;
 mod generation;
 mod native;
@@ -24,8 +25,10 @@ mod sampler;
 mod settings;
 mod trees;
 
+pub use devices::devices;
 pub use error::RuntimeError;
 pub use generation::GenerateSettings;
+pub use mofang_nn::{ComputeDevice, DeviceChoice, DeviceKind};
 pub use predictor::Predictor;
 pub use runtime::{Continuation, LoadedModel, Runtime};
 pub use settings::RuntimeSettings;

@@ -22,7 +22,7 @@ use mofang_data::{
     Catalogue, CleaningReport, DataLoader, Dataset, Example, LoaderSettings, PipelineFiles, Pixels,
     RawExample, Split, SplitName,
 };
-use mofang_nn::{Network, NetworkSpec, cpu_device, step_seed};
+use mofang_nn::{DeviceChoice, Network, NetworkSpec, cpu_device, step_seed};
 use mofang_train::optimizer::{OptimizerState, StepSettings};
 use mofang_train::{EpochProgress, Recipe, Resume, StepRecord, TrainObserver, TrainRequest, train};
 use mofang_types::{Clock, SystemClock};
@@ -150,6 +150,7 @@ fn whole(
         resume: Resume::Fresh,
         initial_weights: None,
         pipeline_files: PipelineFiles::new(),
+        device: DeviceChoice::Cpu,
         clock: clock.clone(),
         stop: Arc::new(AtomicBool::new(false)),
         observer: &mut stopwatch,

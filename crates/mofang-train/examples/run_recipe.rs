@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mofang_data::{Catalogue, DatasetStore, PipelineFiles, SplitName};
+use mofang_nn::DeviceChoice;
 use mofang_train::{
     EpochRecord, Recipe, Resume, TrainObserver, TrainOutcome, TrainRequest, TrainStart, train,
 };
@@ -63,6 +64,7 @@ fn run(arguments: &[String]) -> Result<TrainOutcome, Box<dyn std::error::Error>>
         },
         initial_weights: None,
         pipeline_files: PipelineFiles::new(),
+        device: DeviceChoice::Cpu,
         clock: Arc::new(SystemClock::new()),
         stop: Arc::new(AtomicBool::new(false)),
         observer: &mut Lines,

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use mofang_nn::ComputeDevice;
 use mofang_types::ArtifactDigest;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,9 @@ pub(crate) struct RunState {
     pub(crate) code_version: String,
     /// The threads that computed; other numbers may round otherwise.
     pub(crate) compute_threads: usize,
+    /// What computed; others round otherwise.
+    #[serde(default = "the_processor")]
+    pub(crate) device: String,
     /// The seed of everything random.
     pub(crate) seed: u64,
     /// Steps done.
@@ -53,6 +57,11 @@ pub(crate) struct RunState {
     pub(crate) parent: Option<String>,
     /// Why the run is over, when it is.
     pub(crate) finished: Option<StopReason>,
+}
+
+/// What runs computed on before there was anything else.
+fn the_processor() -> String {
+    ComputeDevice::cpu().to_string()
 }
 
 /// Sums over the steps of an epoch.

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use mofang_runtime::DeviceChoice;
+
 use crate::commands;
 use crate::output::Format;
 
@@ -60,6 +62,21 @@ pub(crate) struct GlobalArgs {
     /// Log more; twice for still more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// What to compute on.
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArgs {
+    /// What networks compute on: cpu, vulkan or auto [default: cpu] [env: MOFANG_DEVICE]
+    #[arg(long, value_name = "DEVICE", conflicts_with = "server")]
+    device: Option<DeviceChoice>,
+}
+
+impl DeviceArgs {
+    /// The setting that the flag gives.
+    pub(crate) fn flag(&self) -> (&'static str, Option<String>) {
+        ("device", self.device.map(|device| device.to_string()))
+    }
 }
 
 /// What to do.
@@ -122,16 +139,36 @@ impl Command {
         }
     }
 
+    /// Whether it lets a network compute.
+    pub(crate) fn computes(&self) -> bool {
+        match self {
+            Self::Quickstart(_)
+            | Self::Train(_)
+            | Self::Serve(_)
+            | Self::Predict(_)
+            | Self::Generate(_)
+            | Self::Evaluate(_) => true,
+            Self::Import(_)
+            | Self::Models(_)
+            | Self::Runs(_)
+            | Self::Datasets(_)
+            | Self::Keys(_)
+            | Self::Users(_)
+            | Self::Doctor
+            | Self::Config(_) => false,
+        }
+    }
+
     /// Settings that this command's own flags give.
     pub(crate) fn flags(&self) -> Vec<(&'static str, Option<String>)> {
         match self {
             Self::Serve(args) => args.flags(),
+            Self::Train(args) => vec![args.device.flag()],
+            Self::Predict(args) => vec![args.device.flag()],
+            Self::Generate(args) => vec![args.device.flag()],
+            Self::Evaluate(args) => vec![args.device.flag()],
             Self::Quickstart(_)
-            | Self::Train(_)
             | Self::Import(_)
-            | Self::Predict(_)
-            | Self::Generate(_)
-            | Self::Evaluate(_)
             | Self::Models(_)
             | Self::Runs(_)
             | Self::Datasets(_)

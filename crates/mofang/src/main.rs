@@ -32,7 +32,7 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use configuration::Configuration;
 use context::Context;
-use exit::Failure;
+use exit::{CodedResult as _, Failure};
 use output::{Format, Output};
 
 fn main() -> ExitCode {
@@ -80,6 +80,15 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if let Some(kernels) = configuration.parse::<mofang_nn::Kernels>("kernels")? {
         kernels.set();
+    }
+    if cli.command.computes() && configuration.get("server").is_none() {
+        // A device that is not there is told before anything is begun.
+        let choice = platform::device(&configuration)?;
+        let device = choice
+            .find()
+            .coded()
+            .with_context(|| format!("failed to take the device \"{choice}\""))?;
+        tracing::debug!(%device, "networks compute on this device");
     }
     let context = Context::new(
         configuration,

@@ -9,7 +9,7 @@ use mofang_artifacts::ArtifactStore;
 use mofang_data::{Catalogue, DatasetStore};
 use mofang_host::{HOST_COMMAND, HostProgram, Placement};
 use mofang_registry::Registry;
-use mofang_runtime::RuntimeSettings;
+use mofang_runtime::{DeviceChoice, RuntimeSettings};
 use mofang_store::{SqliteStore, Store};
 use mofang_types::{Clock, IdGenerator, SystemClock};
 
@@ -92,7 +92,12 @@ impl Platform {
     }
 }
 
-/// Where models run whose files are not our own: each in a process of this same binary.
+/// What networks of our own compute on.
+pub(crate) fn device(configuration: &Configuration) -> anyhow::Result<DeviceChoice> {
+    Ok(configuration.parse("device")?.unwrap_or_default())
+}
+
+/// Where models run: those whose files are not our own each in a process of this same binary.
 pub(crate) fn runtime_settings(
     configuration: &Configuration,
     clock: Arc<dyn Clock>,
@@ -105,6 +110,7 @@ pub(crate) fn runtime_settings(
         std::env::current_exe().context("failed to find this binary")?
     };
     Ok(RuntimeSettings {
+        device: device(configuration)?,
         placement: Placement::OwnProcess {
             program: HostProgram {
                 path,

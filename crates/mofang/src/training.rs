@@ -137,6 +137,7 @@ pub(crate) fn execute(context: &Context, local: &Local, plan: Plan) -> anyhow::R
         resume,
         initial_weights,
         pipeline_files,
+        device: local.platform().runtime.device,
         clock: Arc::clone(&local.platform().clock),
         stop: signals::stop_flag()?,
         observer: &mut observer,

@@ -52,11 +52,18 @@ pub(crate) async fn doctor(State(state): State<Arc<AppState>>) -> Json<DoctorVie
         CheckView::new("database", database(&state).await),
         CheckView::new("artifacts", artifacts(&state).await),
         CheckView::new("versions", versions(&state).await),
+        CheckView::new("devices", devices().await),
     ];
     Json(DoctorView {
         healthy: checks.iter().all(|check| check.passed),
         checks,
     })
+}
+
+/// Drivers that are asked for the first time may take their time.
+async fn devices() -> Result<String, String> {
+    let devices = tokio::task::spawn_blocking(mofang_runtime::devices).await;
+    devices.map_err(|error| error.to_string())
 }
 
 async fn database(state: &AppState) -> Result<String, String> {

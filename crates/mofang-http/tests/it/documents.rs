@@ -77,7 +77,12 @@ async fn the_main_answers_are_the_accepted_ones() {
         let response = app.get(path).bearer(admin).send().await;
         let body =
             serde_json::from_slice(&response.body).unwrap_or_else(|_| json!(response.text()));
-        answers.push(json!({ "get": path, "status": response.status, "body": redacted(body) }));
+        let mut body = redacted(body);
+        if path == "/v1/doctor" {
+            // What there is to compute on is the machine's matter.
+            body["checks"][3]["detail"] = json!("[devices]");
+        }
+        answers.push(json!({ "get": path, "status": response.status, "body": body }));
     }
     let predict = app
         .post("/v1/models/digits@production/predict?top_k=2")

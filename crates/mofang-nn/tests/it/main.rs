@@ -11,6 +11,7 @@ mod robustness;
 mod rows;
 mod sequences;
 
+use burn::tensor::Device;
 use mofang_nn::{Network, NetworkSpec, cpu_device};
 use mofang_types::{ArchitectureSpec, ModelInput};
 
@@ -69,5 +70,14 @@ fn spec_for(name: &str, config: &serde_json::Value) -> NetworkSpec {
         .unwrap_or_else(|| panic!("{name} takes nothing with {config}"))
 }
 
-/// What every golden test begins with; `tests/without_kernels` has another.
-fn prepare() {}
+/// How near golden numbers have to be; `tests/vulkan` has another.
+const TOLERANCE: f64 = 1e-4;
+
+/// What golden tests compute on; `tests/without_kernels` and `tests/vulkan` have others.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "elsewhere there may be no such device"
+)]
+fn device() -> Option<Device> {
+    Some(cpu_device())
+}

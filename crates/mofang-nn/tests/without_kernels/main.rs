@@ -4,7 +4,15 @@
 #[path = "../it/golden.rs"]
 mod golden;
 
-/// What every golden test begins with.
-fn prepare() {
+/// How near golden numbers have to be.
+const TOLERANCE: f64 = 1e-4;
+
+/// What golden tests compute on.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "elsewhere there may be no such device"
+)]
+fn device() -> Option<burn::tensor::Device> {
     mofang_nn::Kernels::Off.set();
+    Some(mofang_nn::cpu_device())
 }

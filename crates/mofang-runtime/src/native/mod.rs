@@ -1,6 +1,6 @@
 //! Our own architectures, with weights as safetensors, on burn.
 
-use mofang_nn::{Network, NetworkSpec, Strictness, architectures, cpu_device};
+use mofang_nn::{Network, NetworkSpec, Strictness, architectures};
 use mofang_types::{Dimension, ModelSignature, Package, PackageManifest, Tensor, WEIGHTS_FILE};
 
 use crate::{Continuation, LoadedModel, Runtime, RuntimeError, RuntimeSettings};
@@ -15,7 +15,7 @@ impl Runtime for Native {
     }
 
     fn summary(&self) -> &'static str {
-        "Mofang's own architectures, on the processor"
+        "Mofang's own architectures, on the processor or what Vulkan reaches"
     }
 
     fn accepts(&self, manifest: &PackageManifest) -> bool {
@@ -25,7 +25,7 @@ impl Runtime for Native {
     fn load(
         &self,
         package: &Package,
-        _settings: &RuntimeSettings,
+        settings: &RuntimeSettings,
     ) -> Result<Box<dyn LoadedModel>, RuntimeError> {
         let spec = spec_of(&package.manifest)?;
         let weights = package
@@ -35,7 +35,9 @@ impl Runtime for Native {
                 part: WEIGHTS_FILE,
                 reason: "it is missing".to_owned(),
             })?;
-        let network = Network::zeroed(&spec, &cpu_device())
+        let device = settings.device.find().and_then(|device| device.open());
+        let device = device.map_err(RuntimeError::Engine)?;
+        let network = Network::zeroed(&spec, &device)
             .map_err(|error| RuntimeError::unloadable("architecture")(&error))?;
         let (network, _) = network
             .load_safetensors(weights, Strictness::Exact)

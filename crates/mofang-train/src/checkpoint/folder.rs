@@ -158,6 +158,7 @@ mod tests {
                 pipeline_digests: BTreeMap::new(),
                 code_version: "1".to_owned(),
                 compute_threads: 2,
+                device: "cpu".to_owned(),
                 seed: u64::MAX,
                 step,
                 epoch: 3,

@@ -68,6 +68,7 @@ fn write_all(
     writeln!(out, "| weights | `{}` |", facts.weights_digest)?;
     writeln!(out, "| seed | {} |", facts.state.seed)?;
     writeln!(out, "| threads | {} |", facts.state.compute_threads)?;
+    writeln!(out, "| device | {} |", cell(&facts.state.device))?;
     writeln!(out, "| mofang | {} |", env!("CARGO_PKG_VERSION"))
 }
 

@@ -55,7 +55,7 @@ pub fn train(request: TrainRequest<'_>) -> Result<TrainOutcome, TrainError> {
 /// Judges the final weights and reports.
 fn finish(session: Session<'_>, reason: StopReason) -> Result<TrainOutcome, TrainError> {
     let weights = final_weights(&session)?;
-    let mut network = Network::new(&session.spec, session.recipe.train.seed, &cpu_device())?;
+    let mut network = Network::new(&session.spec, session.recipe.train.seed, &session.device)?;
     (network, _) = network.load_safetensors(&weights, Strictness::Exact)?;
     let evaluation = judge(
         &session.recipe,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mofang_data::{Dataset, PipelineFiles};
+use mofang_nn::DeviceChoice;
 use mofang_types::Clock;
 
 use super::TrainObserver;
@@ -43,6 +44,8 @@ pub struct TrainRequest<'a> {
     pub initial_weights: Option<InitialWeights>,
     /// Files that steps of the pipeline take from elsewhere, such as a tokenizer.
     pub pipeline_files: PipelineFiles,
+    /// What a network computes on; trees grow on the processor. A run may go on on another.
+    pub device: DeviceChoice,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Set by whoever wants the run to end, at a checkpoint where it has any.
@@ -58,6 +61,7 @@ impl fmt::Debug for TrainRequest<'_> {
             .field("dataset", &self.dataset.name)
             .field("run_dir", &self.run_dir)
             .field("resume", &self.resume)
+            .field("device", &self.device)
             .finish_non_exhaustive()
     }
 }

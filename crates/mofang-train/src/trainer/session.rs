@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use burn::module::Module as _;
+use burn::tensor::Device;
 use mofang_data::{Batch, CompiledPipeline, Dataset, FittedPipeline, SplitName};
-use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
+use mofang_nn::{ComputeDevice, Network, NetworkSpec, Strictness};
 use mofang_types::{ArtifactDigest, Clock, Task, Tensor, WEIGHTS_FILE};
 
 use super::feed::{Batches, Feed};
@@ -49,6 +50,7 @@ pub(super) struct Session<'a> {
     pub(super) spec: NetworkSpec,
     pub(super) run_dir: PathBuf,
     pub(super) network: Network,
+    pub(super) device: Device,
     loss: Loss,
     pub(super) state: RunState,
     pub(super) observer: &'a mut dyn TrainObserver,
@@ -77,10 +79,13 @@ impl<'a> Session<'a> {
             resume,
             initial_weights,
             pipeline_files,
+            device,
             clock,
             stop,
             observer,
         } = request;
+        let compute_device = device.find()?;
+        let device = compute_device.open()?;
         check_classes(&recipe, &dataset)?;
         let fitted = recipe
             .pipeline
@@ -114,7 +119,7 @@ impl<'a> Session<'a> {
             Resume::Fresh if folder.is_empty()? => None,
             Resume::Fresh => return Err(TrainError::NotEmpty(run_dir)),
         };
-        let mut network = Network::new(&spec, recipe.train.seed, &cpu_device().autodiff())?;
+        let mut network = Network::new(&spec, recipe.train.seed, &device.clone().autodiff())?;
         if recipe.model.task == Task::TextGeneration {
             // Another network gives outputs for a text, not for each of its tokens.
             network.continuation()?;
@@ -125,10 +130,11 @@ impl<'a> Session<'a> {
         let resumed_step = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
         let (state, optimizer_state) = if let Some(checkpoint) = checkpoint {
             check_same_run(&recipe, &dataset, &fitted, &run_dir, &checkpoint.state)?;
+            warn_of_other_bits(&checkpoint.state, &compute_device);
             network = restore(network, &checkpoint)?;
             (checkpoint.state, checkpoint.optimizer)
         } else {
-            let mut state = first_state(&recipe, &dataset, &fitted);
+            let mut state = first_state(&recipe, &dataset, &fitted, &compute_device);
             network = begin_with(network, &recipe, initial_weights.as_ref(), observer)?;
             state.parent = initial_weights.and_then(|weights| weights.parent);
             (state, OptimizerState::default())
@@ -167,6 +173,7 @@ impl<'a> Session<'a> {
             spec,
             run_dir,
             network,
+            device,
             loss,
             state,
             observer,
@@ -440,7 +447,12 @@ pub(super) fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Arc<[f
     }
 }
 
-pub(super) fn first_state(recipe: &Recipe, dataset: &Dataset, fitted: &FittedPipeline) -> RunState {
+pub(super) fn first_state(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    fitted: &FittedPipeline,
+    device: &ComputeDevice,
+) -> RunState {
     let digests = dataset.splits.iter();
     RunState {
         format_version: STATE_FORMAT_VERSION,
@@ -451,6 +463,7 @@ pub(super) fn first_state(recipe: &Recipe, dataset: &Dataset, fitted: &FittedPip
         pipeline_digests: digests_of(fitted),
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
         compute_threads: rayon::current_num_threads(),
+        device: device.to_string(),
         seed: recipe.train.seed,
         step: 0,
         epoch: 0,
@@ -502,7 +515,7 @@ pub(super) fn check_classes(recipe: &Recipe, dataset: &Dataset) -> Result<(), Tr
     Ok(())
 }
 
-/// Refuses to go on with a run of another recipe or other data, and warns of what may round otherwise.
+/// Refuses to go on with a run of another recipe or other data.
 fn check_same_run(
     recipe: &Recipe,
     dataset: &Dataset,
@@ -541,17 +554,27 @@ fn check_same_run(
             Some(_) | None => {}
         }
     }
+    Ok(())
+}
+
+/// Warns of what may round otherwise in a run that goes on.
+fn warn_of_other_bits(state: &RunState, device: &ComputeDevice) {
     let threads = rayon::current_num_threads();
-    if state.compute_threads != threads || state.code_version != env!("CARGO_PKG_VERSION") {
+    let device = device.to_string();
+    if state.compute_threads != threads
+        || state.device != device
+        || state.code_version != env!("CARGO_PKG_VERSION")
+    {
         tracing::warn!(
             run.threads = state.compute_threads,
             process.threads = threads,
+            run.device = state.device,
+            process.device = device,
             run.version = state.code_version,
-            "the run goes on with another number of threads or another version; it may end with \
-             other bits than it would have"
+            "the run goes on with another number of threads, on another device or with another version; \
+             it may end with other bits than it would have"
         );
     }
-    Ok(())
 }
 
 /// What the recipe multiplies the learning rate of each parameter by, where it does.

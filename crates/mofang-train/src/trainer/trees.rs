@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mofang_data::{CompiledPipeline, Dataset, FittedPipeline, Split, SplitName, Target};
-use mofang_nn::NetworkSpec;
+use mofang_nn::{ComputeDevice, NetworkSpec};
 use mofang_trees::{Booster, Ensemble, Iteration, Rows, RunningScores, Settings, Targets};
 use mofang_types::{ArtifactDigest, ENSEMBLE_FILE, ModelInput, Tensor};
 
@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
         if request.resume == Resume::Fresh && MetricsLog::has_lines(&request.run_dir) {
             return Err(TrainError::NotEmpty(request.run_dir.clone()));
         }
-        let state = first_state(recipe, dataset, &fitted);
+        let state = first_state(recipe, dataset, &fitted, &ComputeDevice::cpu());
         let log = MetricsLog::open(&request.run_dir, 0)?;
         let epochs = [recipe.train.stop.epochs, recipe.train.stop.steps];
         request.observer.started(&TrainStart {

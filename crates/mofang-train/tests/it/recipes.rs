@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use mofang_data::{Catalogue, DatasetStore, PipelineFiles};
+use mofang_nn::DeviceChoice;
 use mofang_train::{NoObserver, Recipe, Resume, TrainOutcome, TrainRequest, train};
 use mofang_types::SystemClock;
 use mofang_types::testing::reference_data;
@@ -29,6 +30,7 @@ fn run(recipe: Recipe, datasets: PathBuf) -> TrainOutcome {
         resume: Resume::Fresh,
         initial_weights: None,
         pipeline_files: PipelineFiles::new(),
+        device: DeviceChoice::Cpu,
         clock: Arc::new(SystemClock::new()),
         stop: Arc::new(AtomicBool::new(false)),
         observer: &mut NoObserver,

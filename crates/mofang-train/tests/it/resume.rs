@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mofang_data::{PipelineFiles, SplitName};
-use mofang_nn::LoadReport;
+use mofang_nn::{DeviceChoice, LoadReport};
 use mofang_train::{
     EpochProgress, InitialWeights, Resume, RunStatus, StepRecord, TrainError, TrainObserver,
     TrainRequest, train,
@@ -196,6 +196,7 @@ fn a_run_begins_with_the_weights_that_it_is_given() {
             resume: Resume::Fresh,
             initial_weights: weights,
             pipeline_files: PipelineFiles::new(),
+            device: DeviceChoice::Cpu,
             clock: Arc::new(SystemClock::new()),
             stop: Arc::new(AtomicBool::new(false)),
             observer: reports,

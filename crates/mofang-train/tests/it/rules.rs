@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use mofang_nn::DeviceChoice;
 use mofang_train::{
     EpochProgress, EpochRecord, Resume, RunStatus, StepRecord, StopReason, TrainError,
     TrainObserver, TrainOutcome, TrainRequest, TrainStart, train,
@@ -72,6 +73,7 @@ fn time_counts_as_a_rule_and_adds_up_over_parts() {
         resume: Resume::Fresh,
         initial_weights: None,
         pipeline_files: mofang_data::PipelineFiles::new(),
+        device: DeviceChoice::Cpu,
         clock: clock.clone(),
         stop: Arc::new(AtomicBool::new(false)),
         observer: &mut Slow(clock),

@@ -10,6 +10,7 @@ use mofang_data::{
     Catalogue, CleaningReport, Dataset, Example, PipelineFiles, Pixels, RawExample, Split,
     SplitName,
 };
+use mofang_nn::DeviceChoice;
 use mofang_train::{Recipe, Resume, TrainError, TrainObserver, TrainOutcome, TrainRequest, train};
 use mofang_types::SystemClock;
 use rand::{RngExt as _, SeedableRng as _};
@@ -139,6 +140,7 @@ pub(crate) fn run_over(
         resume,
         initial_weights: None,
         pipeline_files: PipelineFiles::new(),
+        device: DeviceChoice::Cpu,
         clock: Arc::new(SystemClock::new()),
         stop,
         observer,

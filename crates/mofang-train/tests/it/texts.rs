@@ -8,6 +8,7 @@ use mofang_data::{
     Catalogue, CleaningReport, Dataset, Example, PipelineFiles, RawExample, Split, SplitName,
     Target,
 };
+use mofang_nn::DeviceChoice;
 use mofang_train::{
     EpochProgress, NoObserver, Recipe, Resume, RunStatus, StepRecord, TrainError, TrainObserver,
     TrainOutcome, TrainRequest, train,
@@ -123,6 +124,7 @@ fn request<'a>(
         resume: Resume::Latest,
         initial_weights: None,
         pipeline_files: PipelineFiles::new(),
+        device: DeviceChoice::Cpu,
         clock: Arc::new(SystemClock::new()),
         stop: Arc::new(AtomicBool::new(false)),
         observer,

@@ -4,6 +4,7 @@ use clap::Args;
 use mofang_data::SplitReference;
 use mofang_types::ModelReference;
 
+use crate::cli::DeviceArgs;
 use crate::context::Context;
 use crate::text;
 
@@ -15,6 +16,8 @@ pub(crate) struct EvaluateArgs {
     /// The dataset and its split, e.g. digits:test
     #[arg(long, value_name = "NAME:SPLIT")]
     dataset: SplitReference,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
 }
 
 /// Runs the command.

@@ -16,6 +16,7 @@ use mofang_types::{
 };
 
 use crate::backend::Generated;
+use crate::cli::DeviceArgs;
 use crate::context::Context;
 use crate::exit::{CodedResult as _, Failure};
 use crate::inputs::Input;
@@ -60,6 +61,8 @@ pub(crate) struct GenerateArgs {
     /// Write the prompt before the text
     #[arg(long)]
     echo: bool,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
 }
 
 /// Runs the command.

@@ -12,6 +12,7 @@ use mofang_types::{ErrorCode, ModelReference, Prediction};
 use serde::Serialize;
 
 use crate::backend::Predicted;
+use crate::cli::DeviceArgs;
 use crate::context::Context;
 use crate::exit::{Failure, code_of, describe};
 use crate::inputs::{Input, expand, with_rows};
@@ -52,6 +53,8 @@ pub(crate) struct PredictArgs {
     /// Where results go: FILE.jsonl, FILE.csv, or - for stdout
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
 }
 
 /// The result for one input.

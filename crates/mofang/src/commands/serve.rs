@@ -7,6 +7,7 @@
 use clap::Args;
 use mofang_types::{Clock as _, SystemClock};
 
+use crate::cli::DeviceArgs;
 use crate::context::Context;
 use crate::server::{Listeners, Server, bind};
 use crate::signals;
@@ -23,6 +24,8 @@ pub(crate) struct ServeArgs {
     /// A second address, for /metrics without a key [env: MOFANG_SERVE_METRICS_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
     metrics_listen: Option<String>,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 impl ServeArgs {
@@ -32,6 +35,7 @@ impl ServeArgs {
             ("serve.grpc_listen", self.grpc_listen.clone()),
             ("serve.listen", self.listen.clone()),
             ("serve.metrics_listen", self.metrics_listen.clone()),
+            self.device.flag(),
         ]
     }
 }

@@ -9,6 +9,7 @@ use mofang_train::metrics::HEADLINES;
 use mofang_types::{AliasName, ModelName};
 use serde_json::json;
 
+use crate::cli::DeviceArgs;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::run_record::RunRecord;
@@ -44,6 +45,8 @@ pub(crate) struct TrainArgs {
     /// What to remember about the version
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
 }
 
 impl TrainArgs {

@@ -27,6 +27,7 @@ const OWN: &[(&str, Option<&str>)] = &[
     ("api_key_file", None),
     ("artifacts", None),
     ("data_dir", None),
+    ("device", Some("cpu")),
     ("format", Some("text")),
     ("kernels", Some("on")),
     ("log.filter", None),

@@ -39,7 +39,6 @@ pub(crate) fn machine(layout: &Layout) -> Vec<CheckView> {
     } else {
         features.join(" ")
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     vec![
         check(
             "version",
@@ -50,7 +49,7 @@ pub(crate) fn machine(layout: &Layout) -> Vec<CheckView> {
                 std::env::consts::OS
             )),
         ),
-        check("devices", Ok(format!("cpu ({threads} threads)"))),
+        check("devices", Ok(mofang_runtime::devices())),
         check("cpu features", Ok(features)),
         check(
             "sqlite",

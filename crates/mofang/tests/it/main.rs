@@ -5,6 +5,7 @@
 #[path = "../../../mofang-import/tests/it/alphabet.rs"]
 mod alphabet;
 mod commands;
+mod devices;
 mod generate;
 mod help;
 mod import;
