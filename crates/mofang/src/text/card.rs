@@ -83,7 +83,9 @@ fn manifest_sections(text: &mut String, manifest: &PackageManifest) {
         manifest.architecture.name, manifest.architecture.config
     );
     model.push(row(["architecture", &architecture]));
-    model.push(row(["labels", &labels(&manifest.labels)]));
+    if !manifest.labels.is_empty() {
+        model.push(row(["labels", &labels(&manifest.labels)]));
+    }
     section(text, "model", &aligned(&model));
 
     let mut steps = String::new();
