@@ -15,11 +15,9 @@ fn a_device_that_is_not_there_is_told_first() {
         .expect(2)
         .complains("there are cpu, vulkan and auto");
     // The flag goes before the file, and what computes nothing asks for no device.
-    home.run(&["predict", "ghost", "x.png", "--device", "auto"])
+    home.run(&["predict", "ghost", "--text", "x", "--device", "auto"])
         .expect(2)
         .complains("ghost");
-    home.run(&["doctor"]).expect(0);
-
     let doctor = home.run(&["doctor"]).expect(0).stdout;
     assert!(doctor.contains("cpu ("), "{doctor}");
     if !doctor.contains("vulkan: ") {
