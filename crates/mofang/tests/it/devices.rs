@@ -14,10 +14,11 @@ fn a_device_that_is_not_there_is_told_first() {
     home.run(&["predict", "ghost", "x.png"])
         .expect(2)
         .complains("there are cpu, vulkan and auto");
-    // The flag goes before the file, and what computes nothing asks for no device.
+    // The flag goes before the file.
     home.run(&["predict", "ghost", "--text", "x", "--device", "auto"])
         .expect(2)
         .complains("ghost");
+    fs::remove_file(home.path("mofang.toml")).unwrap();
     let doctor = home.run(&["doctor"]).expect(0).stdout;
     assert!(doctor.contains("cpu ("), "{doctor}");
     if !doctor.contains("vulkan: ") {
