@@ -201,6 +201,7 @@ fn check(golden: &str) {
     let gradients = network
         .gradients(&(logits * weights).sum().backward())
         .unwrap();
+    let gradient_tolerance = crate::gradient_tolerance(&golden.architecture.name);
     let names: Vec<&String> = gradients.keys().collect();
     assert_eq!(names, golden.gradients.keys().collect::<Vec<_>>());
     for (name, expected) in &golden.gradients {
@@ -215,7 +216,8 @@ fn check(golden: &str) {
             .map(|value| f64::from(*value).powi(2))
             .sum::<f64>()
             .sqrt();
-        let tolerance = golden.gradient_tolerance.max(TOLERANCE) * expected.norm.max(1.0);
+        let tolerance = golden.gradient_tolerance.max(gradient_tolerance);
+        let tolerance = tolerance * expected.norm.max(1.0);
         assert_near(&format!("norm of {name}"), norm, expected.norm, tolerance);
         assert_near(
             &format!("projection of {name}"),

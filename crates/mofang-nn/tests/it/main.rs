@@ -73,6 +73,11 @@ fn spec_for(name: &str, config: &serde_json::Value) -> NetworkSpec {
 /// How near golden numbers have to be; `tests/vulkan` has another.
 const TOLERANCE: f64 = 1e-4;
 
+/// How near golden gradients have to be.
+fn gradient_tolerance(_architecture: &str) -> f64 {
+    TOLERANCE
+}
+
 /// What golden tests compute on; `tests/without_kernels` and `tests/vulkan` have others.
 #[expect(
     clippy::unnecessary_wraps,

@@ -7,6 +7,11 @@ mod golden;
 /// How near golden numbers have to be.
 const TOLERANCE: f64 = 1e-4;
 
+/// How near golden gradients have to be.
+fn gradient_tolerance(_architecture: &str) -> f64 {
+    TOLERANCE
+}
+
 /// What golden tests compute on.
 #[expect(
     clippy::unnecessary_wraps,
