@@ -2,14 +2,12 @@
 //! go on exactly.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use mofang_nn::StateDict;
-use mofang_train::{
-    EpochProgress, Recipe, Resume, RunStatus, StepRecord, TrainObserver, TrainOutcome,
-};
+use mofang_train::{Recipe, Resume, RunStatus, TrainOutcome};
 
-use crate::support::{RECIPE, dataset, recipe, run, run_over};
+use crate::support::{RECIPE, StopAt, dataset, recipe, run, run_over};
 
 /// Rows of the images as a sequence, in place of the convolutions.
 fn recurrent() -> Recipe {
@@ -26,20 +24,6 @@ fn recurrent() -> Recipe {
 
 fn weights(outcome: &TrainOutcome) -> StateDict {
     StateDict::from_safetensors(&outcome.weights).unwrap()
-}
-
-/// Asks the run to stop after a step.
-struct StopAt {
-    step: u64,
-    stop: Arc<AtomicBool>,
-}
-
-impl TrainObserver for StopAt {
-    fn step(&mut self, step: &StepRecord, _: &EpochProgress) {
-        if step.step == self.step {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-    }
 }
 
 /// The same bits, whether the run was interrupted or not.

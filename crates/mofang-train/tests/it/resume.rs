@@ -1,31 +1,16 @@
 //! Interrupting, going on, and what is refused.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use mofang_data::{PipelineFiles, SplitName};
 use mofang_nn::{DeviceChoice, LoadReport};
 use mofang_train::{
-    EpochProgress, InitialWeights, Resume, RunStatus, StepRecord, TrainError, TrainObserver,
-    TrainRequest, train,
+    InitialWeights, Resume, RunStatus, TrainError, TrainObserver, TrainRequest, train,
 };
 use mofang_types::{ArtifactDigest, Coded as _, ErrorCode, SystemClock};
 
-use crate::support::{RECIPE, checkpoints, dataset, recipe, run, run_over, trace};
-
-/// Asks the run to stop after a step.
-struct StopAt {
-    step: u64,
-    stop: Arc<AtomicBool>,
-}
-
-impl TrainObserver for StopAt {
-    fn step(&mut self, step: &StepRecord, _: &EpochProgress) {
-        if step.step == self.step {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-    }
-}
+use crate::support::{RECIPE, StopAt, checkpoints, dataset, recipe, run, run_over, trace};
 
 /// Keeps what came of loading initial weights.
 #[derive(Default)]

@@ -3,19 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use mofang_audio::{Waveform, encode_wav};
 use mofang_data::{
     Catalogue, CleaningReport, Dataset, Example, RawExample, Split, SplitName, Target,
 };
-use mofang_train::{
-    EpochProgress, NoObserver, Recipe, Resume, RunStatus, StepRecord, TrainError, TrainObserver,
-    TrainOutcome,
-};
+use mofang_train::{NoObserver, Recipe, Resume, RunStatus, TrainError, TrainOutcome};
 use mofang_types::{Dimension, Task};
 
-use crate::support::run_over;
+use crate::support::{StopAt, run_over};
 
 const RECIPE: &str = r#"
 format_version = 1
@@ -102,19 +99,6 @@ fn run(text: &str, run_dir: &Path, resume: Resume) -> Result<TrainOutcome, Train
     let recipe = Recipe::parse(text)?;
     let stop = Arc::new(AtomicBool::new(false));
     run_over(dataset(), recipe, run_dir, resume, stop, &mut NoObserver)
-}
-
-struct StopAt {
-    step: u64,
-    stop: Arc<AtomicBool>,
-}
-
-impl TrainObserver for StopAt {
-    fn step(&mut self, step: &StepRecord, _: &EpochProgress) {
-        if step.step == self.step {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-    }
 }
 
 #[test]

@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mofang_data::{
     Catalogue, CleaningReport, Dataset, Example, PipelineFiles, Pixels, RawExample, Split,
     SplitName,
 };
 use mofang_nn::DeviceChoice;
-use mofang_train::{Recipe, Resume, TrainError, TrainObserver, TrainOutcome, TrainRequest, train};
+use mofang_train::{
+    EpochProgress, Recipe, Resume, StepRecord, TrainError, TrainObserver, TrainOutcome,
+    TrainRequest, train,
+};
 use mofang_types::SystemClock;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -162,6 +165,20 @@ pub(crate) fn run(
         stop,
         &mut mofang_train::NoObserver,
     )
+}
+
+/// Asks the run to stop after a step.
+pub(crate) struct StopAt {
+    pub(crate) step: u64,
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+impl TrainObserver for StopAt {
+    fn step(&mut self, step: &StepRecord, _: &EpochProgress) {
+        if step.step == self.step {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The lines of a run's `metrics.jsonl`, without their times.

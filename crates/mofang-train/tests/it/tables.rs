@@ -3,20 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use mofang_data::{
     Catalogue, Cell, CleaningReport, Dataset, Example, RawExample, Row, Split, SplitName, Target,
 };
-use mofang_train::{
-    EpochProgress, NoObserver, Recipe, Resume, RunStatus, StepRecord, TrainError, TrainObserver,
-    TrainOutcome,
-};
+use mofang_train::{NoObserver, Recipe, Resume, RunStatus, TrainError, TrainOutcome};
 use mofang_types::{ArtifactDigest, ENSEMBLE_FILE, ModelInput, WEIGHTS_FILE};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use crate::support::{run_over, trace};
+use crate::support::{StopAt, run_over, trace};
 
 const NETWORK: &str = r#"
 [architecture]
@@ -162,17 +159,6 @@ fn run(
     run_over(dataset, recipe, run_dir, resume, stop, &mut NoObserver)
 }
 
-/// Asks the run to stop after a step.
-struct StopAt(u64, Arc<AtomicBool>);
-
-impl TrainObserver for StopAt {
-    fn step(&mut self, step: &StepRecord, _: &EpochProgress) {
-        if step.step == self.0 {
-            self.1.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
 #[test]
 fn rel_1_runs_on_rows_that_are_interrupted_end_with_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
@@ -186,7 +172,10 @@ fn rel_1_runs_on_rows_that_are_interrupted_end_with_the_same_bits() {
         let expected = run(classes(), recipe(), &whole, Resume::Fresh).unwrap();
         let parts = folder.path().join(name).join("parts");
         let stop = Arc::new(AtomicBool::new(false));
-        let observer = &mut StopAt(2, Arc::clone(&stop));
+        let observer = &mut StopAt {
+            step: 2,
+            stop: Arc::clone(&stop),
+        };
         let outcome = run_over(classes(), recipe(), &parts, Resume::Fresh, stop, observer).unwrap();
         assert_eq!(outcome.status, RunStatus::Interrupted { step: 2 });
         let outcome = run(classes(), recipe(), &parts, Resume::Latest).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use mofang_data::{
     Catalogue, CleaningReport, Dataset, Example, PipelineFiles, RawExample, Split, SplitName,
@@ -10,10 +10,12 @@ use mofang_data::{
 };
 use mofang_nn::DeviceChoice;
 use mofang_train::{
-    EpochProgress, NoObserver, Recipe, Resume, RunStatus, StepRecord, TrainError, TrainObserver,
-    TrainOutcome, TrainRequest, train,
+    NoObserver, Recipe, Resume, RunStatus, TrainError, TrainObserver, TrainOutcome, TrainRequest,
+    train,
 };
 use mofang_types::{ArtifactDigest, Coded as _, ErrorCode, ModelInput, SystemClock};
+
+use crate::support::StopAt;
 
 const RECIPE: &str = r#"
 format_version = 1
@@ -96,19 +98,6 @@ fn dataset() -> Dataset {
         ]),
         cleaning: CleaningReport::default(),
         entry: catalogue.entry("sms-spam").unwrap().clone(),
-    }
-}
-
-struct StopAt {
-    step: u64,
-    stop: Arc<AtomicBool>,
-}
-
-impl TrainObserver for StopAt {
-    fn step(&mut self, step: &StepRecord, _: &EpochProgress) {
-        if step.step == self.step {
-            self.stop.store(true, Ordering::Relaxed);
-        }
     }
 }
 
