@@ -14,11 +14,12 @@ use mofang_types::{ArchitectureSpec, ModelInput, Tensor};
 /// How near golden numbers have to be: drivers add in orders of their own.
 const TOLERANCE: f64 = 1e-3;
 
-/// How near golden gradients have to be. For these weights and images a value of MobileNetV2 lies at the kink of its
-/// rectifier: in double precision, one part of 10⁷ of the input moves the norm of a gradient by 1.4e-3.
+/// How near golden gradients have to be. For these weights and images values of MobileNetV2 lie at the kinks of
+/// rectifiers: PyTorch's own gradients move by 1.4 % of their norm when one part of 10⁷ is added to the input in
+/// double precision, and by 3.8 % at one part of 10⁶. Its logits are within 3e-5 here.
 fn gradient_tolerance(architecture: &str) -> f64 {
     if architecture == "mobilenet_v2" {
-        5.0 * TOLERANCE
+        50.0 * TOLERANCE
     } else {
         TOLERANCE
     }
