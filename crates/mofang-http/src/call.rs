@@ -192,12 +192,15 @@ impl ModelCall {
         Ok(serving.generate(&self.pinned, prompt, options).await?)
     }
 
-    /// Gives a call that names no deadline the time that one request has by default.
-    pub(crate) fn limit_by_default(&mut self) {
+    /// Gives a call of several requests the time of one, from now: at most what one may take, and what one has by
+    /// default when the call names no deadline.
+    pub(crate) fn limit_as_one(&mut self) {
+        let settings = self.state.serving.settings();
+        let (default, max) = (settings.default_deadline, settings.deadline_max);
         let elapsed = self.elapsed();
-        let default = self.state.serving.settings().default_deadline;
         self.limit
             .get_or_insert_with(|| elapsed.saturating_add(default));
+        self.tighten(elapsed.saturating_add(max));
     }
 
     /// Counts the call for its caller.

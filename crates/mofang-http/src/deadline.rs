@@ -30,7 +30,7 @@ pub(crate) fn remaining(limit: Duration, elapsed: Duration) -> Result<Duration, 
         _ => Err(ApiError::new(
             ErrorCode::Timeout,
             format!(
-                "the deadline of {} ms passed before the body was there",
+                "the deadline of {} ms passed before the model was asked",
                 limit.as_millis()
             ),
         )),

@@ -18,7 +18,7 @@ pub(crate) struct TextCall {
 impl TextCall {
     /// A call that asks for so many texts.
     pub(crate) fn new(mut call: ModelCall, texts: usize) -> Self {
-        call.limit_by_default();
+        call.limit_as_one();
         Self {
             call,
             texts,

@@ -2,12 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use futures::future::join;
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
 use mofang_accounts::{Role, Scope};
 use mofang_testing::{TestApp, TestResponse};
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use crate::generate::{ENDLESS, app, asked, data, held, narrow_app};
 
@@ -345,6 +351,31 @@ async fn rel_8_a_failure_in_the_middle_stands_in_the_data() {
     let error = &chunks.last().unwrap()["error"];
     assert_eq!(error["type"], "server_error");
     assert_eq!(error["code"], "timeout");
+}
+
+#[tokio::test]
+async fn rel_8_several_texts_together_have_the_longest_time_of_one() {
+    let app = app().await;
+    let body = json!({ "model": "tale", "prompt": "the fox", "n": 2, "stream": true });
+    let key = &app.user(Role::Caller).key;
+    let request = Request::post(COMPLETIONS)
+        .header("authorization", format!("Bearer {key}"))
+        .header("content-type", "application/json")
+        .header("x-request-timeout-ms", "3600000")
+        .body(Full::new(Bytes::from(body.to_string())))
+        .unwrap();
+    let response = app.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    // The first text is there before the time is over; the second one begins when it is read.
+    while app.serving.snapshot().versions[0].infer_seconds.count == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    app.clock.advance(app.serving.settings().deadline_max);
+    let streamed = response.into_body().collect().await.unwrap().to_bytes();
+    let mut data = data(&String::from_utf8_lossy(&streamed));
+    assert_eq!(data.pop().as_deref(), Some("[DONE]"));
+    let last: Value = serde_json::from_str(&data.pop().unwrap()).unwrap();
+    assert_eq!(last["error"]["code"], "timeout", "{last}");
 }
 
 #[tokio::test]
