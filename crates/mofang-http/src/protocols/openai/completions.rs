@@ -43,7 +43,8 @@ pub(crate) async fn completions(
     let request: CompletionRequest = read_json_call(&state, &headers, body).await?;
     let call = started(&state, &caller, &context, &headers, &request.model)?;
     let model = request.model.clone();
-    let asked = request.into_asked(call.inputs_max())?;
+    // What is repeated of a body is no more than a body may be.
+    let asked = request.into_asked(call.inputs_max(), state.settings.body_limit_bytes)?;
     let now = state.clock.now_unix_ms();
     let mut texts = Texts {
         head: Head::new(&context.request_id, now, model, call.route()),

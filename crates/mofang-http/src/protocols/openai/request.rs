@@ -127,11 +127,15 @@ pub(super) struct AskedText {
 }
 
 impl CompletionRequest {
-    /// Checks what a request asks for; it may ask for so many texts.
+    /// Checks what a request asks for: at most so many texts, with so many bytes of prompts repeated in them.
     ///
     /// # Errors
     /// When it asks for what is not implemented, or for too much; the error names the parameter.
-    pub(super) fn into_asked(self, texts_max: usize) -> Result<Asked, ApiError> {
+    pub(super) fn into_asked(
+        self,
+        texts_max: usize,
+        echo_bytes_max: usize,
+    ) -> Result<Asked, ApiError> {
         self.check_implemented()?;
         let prompts = texts(self.prompt, "prompt")?;
         let count = self.n.unwrap_or(1);
@@ -146,6 +150,16 @@ impl CompletionRequest {
                 "the request asks for {all} texts, 1 to {texts_max} are accepted"
             ))
             .about(parameter));
+        }
+        let echo = self.echo.unwrap_or(false);
+        let prompt_bytes: usize = prompts.iter().map(String::len).sum();
+        let echo_bytes = prompt_bytes.saturating_mul(count);
+        if echo && echo_bytes > echo_bytes_max {
+            return Err(ApiError::invalid(format!(
+                "the texts would repeat {echo_bytes} bytes of their prompts, at most {echo_bytes_max} are repeated; \
+                 leave out echo, or ask for fewer texts"
+            ))
+            .about("echo"));
         }
         let stream = self.stream.unwrap_or(false);
         if self.stream_options.is_some() && !stream {
@@ -168,7 +182,7 @@ impl CompletionRequest {
                 seed: None,
             },
             seed: self.seed.map(i64::cast_unsigned),
-            echo: self.echo.unwrap_or(false),
+            echo,
             stream,
             include_usage: self
                 .stream_options
@@ -239,7 +253,7 @@ mod tests {
         }
         serde_json::from_value::<CompletionRequest>(body)
             .unwrap()
-            .into_asked(8)
+            .into_asked(8, 32)
     }
 
     #[test]
@@ -277,6 +291,19 @@ mod tests {
             assert_eq!(error.parameter, Some(parameter), "{fields}");
             assert_eq!(error.code(), "invalid_input");
         }
+    }
+
+    #[test]
+    fn what_is_repeated_of_the_prompts_has_a_bound() {
+        let texts = |n: usize, echo: bool| {
+            let asked = asked(&json!({ "prompt": "8 bytes.", "n": n, "echo": echo }));
+            asked.map(|asked| asked.texts())
+        };
+        assert_eq!(texts(4, true).unwrap(), 4);
+        assert_eq!(texts(5, false).unwrap(), 5);
+        let error = texts(5, true).unwrap_err();
+        assert_eq!(error.parameter, Some("echo"));
+        assert!(error.detail.contains("40 bytes"), "{}", error.detail);
     }
 
     #[test]
