@@ -84,7 +84,8 @@ struct Texts {
 /// A text that goes on.
 struct Running {
     generation: Generation,
-    prompt: String,
+    /// What stands before it: its prompt when `echo` was asked for, and else nothing.
+    echo: String,
     is_first: bool,
 }
 
@@ -95,10 +96,7 @@ impl Texts {
         while let Some(running) = self.next_running().await? {
             let outcome = self.call.ended(running.generation.collect().await)?;
             self.usage.add(&outcome.generated, running.is_first);
-            let mut text = outcome.generated.text;
-            if self.asked.echo {
-                text.insert_str(0, &running.prompt);
-            }
+            let text = running.echo + &outcome.generated.text;
             choices.push(self.choice(text, Some(outcome.generated.finish_reason)));
             self.index += 1;
         }
@@ -114,29 +112,29 @@ impl Texts {
         let Some(text) = self.asked.text(self.index, self.seed) else {
             return Ok(None);
         };
-        let generation = self
-            .call
-            .generate(text.prompt.clone(), text.options)
-            .await?;
+        let echo = if self.asked.echo {
+            text.prompt.clone()
+        } else {
+            String::new()
+        };
         Ok(Some(Running {
-            generation,
-            prompt: text.prompt,
+            generation: self.call.generate(text.prompt, text.options).await?,
+            echo,
             is_first: text.is_first,
         }))
     }
 
     /// Begins the text whose turn it is, or ends the stream: the events of that.
     async fn begin(&mut self) -> Result<Vec<Event>, ApiError> {
-        let Some(running) = self.next_running().await? else {
+        let Some(mut running) = self.next_running().await? else {
             return Ok(self.end());
         };
-        let echo = self.asked.echo.then(|| running.prompt.clone());
+        let echo = std::mem::take(&mut running.echo);
         self.running = Some(running);
-        let echo = echo.filter(|prompt| !prompt.is_empty());
-        Ok(echo
-            .map(|prompt| self.chunk(prompt, None))
-            .into_iter()
-            .collect())
+        if echo.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![self.chunk(echo, None)])
     }
 
     /// The next events; none when everything was told.

@@ -109,7 +109,7 @@ pub(super) struct Asked {
     count: usize,
     options: GenerationOptions,
     /// What the draws of the first text of each prompt are a function of.
-    pub(super) seed: Option<u64>,
+    seed: Option<u64>,
     /// Whether each text begins with its prompt.
     pub(super) echo: bool,
     pub(super) stream: bool,
