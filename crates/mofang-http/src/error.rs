@@ -73,6 +73,16 @@ impl ApiError {
         self
     }
 
+    /// The same where the fault lies with the input itself, which stands in this parameter.
+    #[must_use]
+    pub(crate) fn about_the_input(self, parameter: &'static str) -> Self {
+        if self.is_about_the_input() {
+            self.about(parameter)
+        } else {
+            self
+        }
+    }
+
     /// Its code, as the answer shows it.
     pub fn code(&self) -> &'static str {
         self.kind.as_str()

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::started;
 use super::texts::texts;
+use super::{check_task, started};
 use crate::auth::Caller;
 use crate::call::read_json_call;
 use crate::middleware::RequestContext;
@@ -132,15 +132,7 @@ pub(crate) async fn embeddings(
         ))
         .about("input"));
     }
-    let task = call.predictor().await?.manifest().task;
-    if task != Task::Embedding {
-        return Err(ApiError::invalid(format!(
-            "the model \"{}\" is of the task {task}, and only one of {} gives embeddings",
-            request.model,
-            Task::Embedding
-        ))
-        .about("model"));
-    }
+    check_task(&call, &request.model, Task::Embedding, "gives embeddings").await?;
     let format = request.encoding_format.unwrap_or(EncodingFormat::Float);
     let examples = texts
         .into_iter()
@@ -148,6 +140,7 @@ pub(crate) async fn embeddings(
         .collect();
     let mut usage = EmbeddingUsage::default();
     let mut data = Vec::with_capacity(count);
+    let about_input = |error: ApiError| error.about_the_input("input");
     let results = call.predict(examples, None).await.map_err(about_input)?;
     for (index, result) in results.into_iter().enumerate() {
         let outcome = result.map_err(|mut error| {
@@ -171,15 +164,6 @@ pub(crate) async fn embeddings(
         model: request.model,
         usage,
     }))
-}
-
-/// Names the input where it is at fault.
-fn about_input(error: ApiError) -> ApiError {
-    if error.is_about_the_input() {
-        error.about("input")
-    } else {
-        error
-    }
 }
 
 impl Numbers {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use mofang_accounts::Action;
+use mofang_types::Task;
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
@@ -87,4 +88,34 @@ fn started(
     reference(model, None)
         .and_then(|reference| ModelCall::begin(state, caller, context, &reference, limit))
         .map_err(|error| error.about("model"))
+}
+
+/// Refuses a model of another task than the one whose models do this.
+async fn check_task(
+    call: &ModelCall,
+    model: &str,
+    expected: Task,
+    does: &str,
+) -> Result<(), ApiError> {
+    let task = call.predictor().await?.manifest().task;
+    if task == expected {
+        return Ok(());
+    }
+    let refused =
+        format!("the model \"{model}\" is of the task {task}, and only one of {expected} {does}");
+    Err(ApiError::invalid(refused).about("model"))
+}
+
+/// Refuses what is not implemented; it may be there as long as it asks for nothing.
+fn check_nothing(parameter: &'static str, asks_for_nothing: bool) -> Result<(), ApiError> {
+    if asks_for_nothing {
+        return Ok(());
+    }
+    let refused = format!("{parameter} is not implemented; leave it out");
+    Err(ApiError::invalid(refused).about(parameter))
+}
+
+/// Whether a number asks for nothing where 0 does.
+fn is_zero(number: f64) -> bool {
+    number.abs() < f64::EPSILON
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::texts::texts;
+use super::{check_nothing, is_zero};
 use crate::ApiError;
 
 /// Tokens of a text whose request does not say how many: the protocol's own default.
@@ -191,9 +192,8 @@ impl CompletionRequest {
         })
     }
 
-    /// What is not implemented may be there as long as it asks for nothing.
     fn check_implemented(&self) -> Result<(), ApiError> {
-        let is_neutral = |number: Option<f64>| number.unwrap_or(0.0).abs() < f64::EPSILON;
+        let is_neutral = |number: Option<f64>| number.is_none_or(is_zero);
         for (parameter, asks_for_nothing) in [
             ("presence_penalty", is_neutral(self.presence_penalty)),
             ("frequency_penalty", is_neutral(self.frequency_penalty)),
@@ -205,12 +205,7 @@ impl CompletionRequest {
             ("best_of", self.best_of.is_none_or(|count| count == 1)),
             ("suffix", self.suffix.as_deref().is_none_or(str::is_empty)),
         ] {
-            if !asks_for_nothing {
-                return Err(ApiError::invalid(format!(
-                    "{parameter} is not implemented; leave it out"
-                ))
-                .about(parameter));
-            }
+            check_nothing(parameter, asks_for_nothing)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use mofang_types::with_suggestion;
 use utoipa::ToSchema;
 
+use super::{check_nothing, is_zero};
 use crate::ApiError;
 use crate::body::{form, refused_form};
 
@@ -141,7 +142,6 @@ impl Fields {
             "language" => {}
             "prompt" => check_nothing("prompt", value.is_empty())?,
             "temperature" => {
-                let is_zero = |number: f64| number.abs() < f64::EPSILON;
                 check_nothing("temperature", value.parse().is_ok_and(is_zero))?;
             }
             "stream" => {
@@ -200,14 +200,6 @@ fn one_of<T: Copy>(
         let message = format!("{parameter} has to be one of {}", names.join(", "));
         ApiError::invalid(message).about(parameter)
     })
-}
-
-fn check_nothing(parameter: &'static str, asks_for_nothing: bool) -> Result<(), ApiError> {
-    if asks_for_nothing {
-        return Ok(());
-    }
-    let message = format!("{parameter} is not implemented; leave it out");
-    Err(ApiError::invalid(message).about(parameter))
 }
 
 #[cfg(test)]

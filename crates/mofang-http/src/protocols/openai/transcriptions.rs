@@ -14,9 +14,9 @@ use mofang_types::{ErrorCode, Prediction, SpokenWord, Task, Transcript};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::started;
 use super::subtitles::{subrip, webvtt};
 use super::transcription_form::{AskedTranscription, TranscriptionForm, TranscriptionFormat};
+use super::{check_task, started};
 use crate::auth::Caller;
 use crate::call::read_call;
 use crate::extract::media_type;
@@ -117,32 +117,18 @@ pub(crate) async fn transcriptions(
     let body = read_call(&state, &headers, body).await?;
     let asked = AskedTranscription::read(&headers, body).await?;
     let call = started(&state, &caller, &context, &headers, &asked.model)?;
-    let task = call.predictor().await?.manifest().task;
-    if task != Task::SpeechRecognition {
-        return Err(ApiError::invalid(format!(
-            "the model \"{}\" is of the task {task}, and only one of {} writes down what is said",
-            asked.model,
-            Task::SpeechRecognition
-        ))
-        .about("model"));
-    }
+    let does = "writes down what is said";
+    check_task(&call, &asked.model, Task::SpeechRecognition, does).await?;
     let recording = RawExample::Encoded(asked.file.to_vec());
     let results = call.predict(vec![Ok(recording)], None).await;
-    let outcome = results.map_err(about_file)?.pop();
+    let outcome = results
+        .map_err(|error| error.about_the_input("file"))?
+        .pop();
     let outcome = outcome.ok_or_else(|| ApiError::internal("a recording has no answer"))??;
     let Prediction::Transcript(transcript) = outcome.prediction else {
         return Err(ApiError::internal("a model of speech gave no transcript"));
     };
     answer(asked, transcript).await
-}
-
-/// Names the recording where it is at fault.
-fn about_file(error: ApiError) -> ApiError {
-    if error.is_about_the_input() {
-        error.about("file")
-    } else {
-        error
-    }
 }
 
 /// What was said, in the form that was asked for.
