@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use crate::auth::Caller;
 use crate::body::read_body;
 use crate::deadline::remaining;
-use crate::extract::{media_type, parse_json};
+use crate::extract::{check_json, parse_json};
 use crate::metering::CallerLabel;
 use crate::middleware::RequestContext;
 use crate::{ApiError, AppState};
@@ -258,12 +258,7 @@ pub(crate) async fn read_json_call<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, ApiError> {
-    if media_type(headers).as_deref() != Some("application/json") {
-        return Err(ApiError::new(
-            ErrorCode::UnsupportedMediaType,
-            "the body has to be application/json",
-        ));
-    }
+    check_json(headers)?;
     parse_json(&read_call(state, headers, body).await?)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
 use mofang_types::{ErrorCode, with_suggestion};
 use serde::de::DeserializeOwned;
 
@@ -20,17 +21,23 @@ impl<T: DeserializeOwned> FromRequest<Arc<AppState>> for ApiJson<T> {
     async fn from_request(request: Request, state: &Arc<AppState>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         // Forms of foreign pages cannot send this type without asking first.
-        if media_type(&parts.headers).as_deref() != Some("application/json") {
-            return Err(ApiError::new(
-                ErrorCode::UnsupportedMediaType,
-                "the body has to be application/json",
-            ));
-        }
+        check_json(&parts.headers)?;
         let settings = &state.settings;
         let limit = settings.json_limit_bytes;
         let bytes = read_body(&parts.headers, body, limit, settings.body_timeout()).await?;
         parse_json(&bytes).map(Self)
     }
+}
+
+/// Refuses a body that is not said to be JSON.
+pub(crate) fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    if media_type(headers).as_deref() == Some("application/json") {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        ErrorCode::UnsupportedMediaType,
+        "the body has to be application/json",
+    ))
 }
 
 /// Parses a body; the error says where it is wrong and never repeats a value of it.

@@ -4,7 +4,7 @@ mod json;
 mod path;
 mod query;
 
-pub(crate) use json::{ApiJson, parse_json};
+pub(crate) use json::{ApiJson, check_json, parse_json};
 pub(crate) use path::ApiPath;
 pub(crate) use query::ApiQuery;
 
