@@ -62,6 +62,16 @@ pub(super) enum TranscriptionFormat {
     Vtt,
 }
 
+impl TranscriptionFormat {
+    /// Whether it tells when something was said.
+    pub(super) fn has_times(self) -> bool {
+        match self {
+            Self::Srt | Self::VerboseJson | Self::Vtt => true,
+            Self::Json | Self::Text => false,
+        }
+    }
+}
+
 /// Of what the times are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Granularity {

@@ -115,11 +115,17 @@ pub(crate) async fn transcriptions(
         ));
     }
     let body = read_call(&state, &headers, body).await?;
-    let asked = AskedTranscription::read(&headers, body).await?;
+    let mut asked = AskedTranscription::read(&headers, body).await?;
     let call = started(&state, &caller, &context, &headers, &asked.model)?;
     let does = "writes down what is said";
     check_task(&call, &asked.model, Task::SpeechRecognition, does).await?;
-    let recording = RawExample::Encoded(asked.file.to_vec());
+    // It is kept where it is read once more, for its length.
+    let file = if asked.format.has_times() {
+        asked.file.clone()
+    } else {
+        std::mem::take(&mut asked.file)
+    };
+    let recording = RawExample::Encoded(file.into());
     let results = call.predict(vec![Ok(recording)], None).await;
     let outcome = results
         .map_err(|error| error.about_the_input("file"))?

@@ -120,7 +120,7 @@ pub(crate) async fn invocations(
             top_k: None,
         },
         Some(media_type) if media_type == "application/x-image" || is_file(media_type) => Asked {
-            examples: vec![RawExample::Encoded(body.to_vec())],
+            examples: vec![RawExample::Encoded(body.into())],
             top_k: None,
         },
         _ => {

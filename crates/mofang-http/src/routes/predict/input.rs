@@ -153,7 +153,7 @@ pub(super) async fn read_inputs(
         Some("application/jsonl" | "application/x-ndjson") => {
             read_table(RowFormat::JsonLines, &body, inputs_max)?
         }
-        Some(media_type) if is_file(media_type) => Inputs::one(RawExample::Encoded(body.to_vec())),
+        Some(media_type) if is_file(media_type) => Inputs::one(RawExample::Encoded(body.into())),
         Some("application/octet-stream") => {
             Inputs::one(RawExample::Tensor(read_raw(&body, example_shape().await?)?))
         }
@@ -250,9 +250,7 @@ async fn read_form(
             continue;
         }
         let bytes = field.bytes().await.map_err(refused_form)?;
-        inputs
-            .examples
-            .push(Ok(RawExample::Encoded(bytes.to_vec())));
+        inputs.examples.push(Ok(RawExample::Encoded(bytes.into())));
         if inputs.examples.len() > inputs_max {
             break;
         }
