@@ -18,6 +18,8 @@ use mofang_types::GenerationOptions;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::usage::figures;
+
 const PATH: &str = "/v1/models/tale/generate";
 
 /// More tokens than any test waits for.
@@ -346,26 +348,5 @@ async fn a_client_that_leaves_ends_its_text_and_is_counted_once() {
         (version.requests, version.successes, version.cancelled),
         (3, 1, 1)
     );
-    let admin = &app.user(Role::Admin).key;
-    let metrics = app
-        .get("/metrics")
-        .bearer(admin)
-        .send()
-        .await
-        .expect(200)
-        .text();
-    let labels = format!(
-        "caller=\"key:{}\",model=\"tale\",version=\"1\"",
-        caller.key_id
-    );
-    for line in [
-        format!("mofang_usage_requests_total{{{labels}}} 3"),
-        format!("mofang_usage_inputs_total{{{labels}}} 3"),
-        format!("mofang_usage_failed_inputs_total{{{labels}}} 1"),
-    ] {
-        assert!(
-            metrics.lines().any(|found| found == line),
-            "{line} is not in\n{metrics}"
-        );
-    }
+    figures(&app, "tale", [3, 3, 1]).await;
 }

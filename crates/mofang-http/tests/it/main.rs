@@ -23,3 +23,4 @@ mod scoring;
 mod server;
 mod speech;
 mod texts;
+mod usage;

@@ -7,6 +7,8 @@ use mofang_testing::{TestApp, TestResponse, tiny_draft};
 use mofang_types::ENSEMBLE_FILE;
 use serde_json::{Value, json};
 
+use crate::usage::figures;
+
 /// The tensor of an example; `shift` makes different ones.
 pub(crate) fn example(shift: u8) -> Vec<f32> {
     (0..64_u8)
@@ -462,28 +464,7 @@ async fn quotas_deadlines_and_metering_are_those_of_every_route() {
     infer(&app, PATH, Some("0"), to_bytes(&[f32::INFINITY; 64]))
         .await
         .expect(400);
-    let admin = &app.user(Role::Admin).key;
-    let metrics = app
-        .get("/metrics")
-        .bearer(admin)
-        .send()
-        .await
-        .expect(200)
-        .text();
-    let labels = format!(
-        "caller=\"key:{}\",model=\"digits\",version=\"1\"",
-        caller.key_id
-    );
-    for line in [
-        format!("mofang_usage_requests_total{{{labels}}} 2"),
-        format!("mofang_usage_inputs_total{{{labels}}} 3"),
-        format!("mofang_usage_failed_inputs_total{{{labels}}} 1"),
-    ] {
-        assert!(
-            metrics.lines().any(|found| found == line),
-            "{line} is not in\n{metrics}"
-        );
-    }
+    figures(&app, "digits", [2, 3, 1]).await;
     let late = app
         .post(PATH)
         .bearer(&caller.key)

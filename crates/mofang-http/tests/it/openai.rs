@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::generate::{ENDLESS, app, asked, data, held, narrow_app};
+use crate::usage::figures;
 
 const COMPLETIONS: &str = "/openai/v1/completions";
 const EMBEDDINGS: &str = "/openai/v1/embeddings";
@@ -156,30 +157,8 @@ async fn several_prompts_have_several_texts_each() {
         let text = (expected.clone(), Some("length".to_owned()));
         assert_eq!(choice(&streamed, index), text);
     }
-    let caller = app.user(Role::Caller);
-    let admin = &app.user(Role::Admin).key;
-    let metrics = app
-        .get("/metrics")
-        .bearer(admin)
-        .send()
-        .await
-        .expect(200)
-        .text();
-    let labels = format!(
-        "caller=\"key:{}\",model=\"tale\",version=\"1\"",
-        caller.key_id
-    );
     // Two requests with four texts each, and four with one.
-    for line in [
-        format!("mofang_usage_requests_total{{{labels}}} 6"),
-        format!("mofang_usage_inputs_total{{{labels}}} 12"),
-        format!("mofang_usage_failed_inputs_total{{{labels}}} 0"),
-    ] {
-        assert!(
-            metrics.lines().any(|found| found == line),
-            "{line} is not in\n{metrics}"
-        );
-    }
+    figures(&app, "tale", [6, 12, 0]).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use mofang_accounts::{Role, Scope};
 use mofang_testing::{TestApp, TestResponse, digit_png};
 use serde_json::{Value, json};
 
+use crate::usage::figures;
+
 const PATH: &str = "/v1/models/digits@production/predict";
 
 fn tensor() -> Vec<f32> {
@@ -164,28 +166,8 @@ async fn use_is_counted_by_key_and_version() {
             .await
             .expect(200);
     }
-    let admin = &app.user(Role::Admin).key;
-    let metrics = app
-        .get("/metrics")
-        .bearer(admin)
-        .send()
-        .await
-        .expect(200)
-        .text();
-    let labels = format!(
-        "caller=\"key:{}\",model=\"digits\",version=\"1\"",
-        caller.key_id
-    );
-    for line in [
-        format!("mofang_usage_requests_total{{{labels}}} 3"),
-        format!("mofang_usage_inputs_total{{{labels}}} 6"),
-        format!("mofang_usage_failed_inputs_total{{{labels}}} 3"),
-        "mofang_serving_successes_total{model=\"digits\",version=\"1\"} 3".to_owned(),
-    ] {
-        assert!(
-            metrics.lines().any(|found| found == line),
-            "{line} is not in\n{metrics}"
-        );
-    }
+    let metrics = figures(&app, "digits", [3, 6, 3]).await;
+    let answered = "mofang_serving_successes_total{model=\"digits\",version=\"1\"} 3";
+    assert!(metrics.lines().any(|line| line == answered), "{metrics}");
     assert!(!metrics.contains(&caller.key), "a key is in the figures");
 }
