@@ -39,7 +39,7 @@ fn is_accepted(expression: &str) -> Result<bool> {
 /// Checks the licence of every package that reaches a build of the workspace.
 ///
 /// `cargo tree` resolves features as a build does; `cargo metadata` would also name packages that
-/// only a feature which is nobody's would bring.
+/// only a feature that no build switches on would bring.
 pub(crate) fn check() -> Result<()> {
     let output = cargo()
         .args([

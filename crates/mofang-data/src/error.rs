@@ -84,13 +84,16 @@ pub enum DataError {
     },
     /// The files of the dataset are not there (any more).
     #[error(
-        "the file {path} of dataset \"{dataset}\" is missing; `mofang datasets pull {dataset}` fetches it"
+        "the file {path} of dataset \"{dataset}\" is missing; {}",
+        way_to_file(.dataset, *.is_builtin)
     )]
     MissingFile {
         /// The dataset.
         dataset: String,
         /// The file.
         path: PathBuf,
+        /// Whether the dataset is of the catalogue, whose files can be pulled.
+        is_builtin: bool,
     },
     /// A file's digest is not the one of the catalogue.
     #[error(
@@ -141,6 +144,14 @@ pub enum DataError {
     },
 }
 
+fn way_to_file(dataset: &str, is_builtin: bool) -> String {
+    if is_builtin {
+        format!("`mofang datasets pull {dataset}` fetches it")
+    } else {
+        "the files of a dataset of your own lie beside its entry, which names them".to_owned()
+    }
+}
+
 fn suggestion(closest: Option<&str>) -> String {
     closest.map_or_else(
         || "; `mofang datasets list` shows all".to_owned(),
@@ -183,9 +194,11 @@ impl Coded for DataError {
             Self::ImageTooLarge { .. } | Self::TextTooLong { .. } => ErrorCode::PayloadTooLarge,
             Self::UnreadableRecording(error) => error.code(),
             Self::AlreadyPulling { .. } => ErrorCode::Conflict,
-            Self::MissingFile { .. } | Self::WrongDigest { .. } | Self::Download { .. } => {
-                ErrorCode::Unavailable
+            Self::MissingFile {
+                is_builtin: true, ..
             }
+            | Self::WrongDigest { .. }
+            | Self::Download { .. } => ErrorCode::Unavailable,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 ErrorCode::OutOfSpace
             }
@@ -197,6 +210,9 @@ impl Coded for DataError {
             | Self::WrongInput { .. }
             | Self::NotFinite { .. }
             | Self::InvalidPipeline(_)
+            | Self::MissingFile {
+                is_builtin: false, ..
+            }
             | Self::Malformed { .. }
             | Self::InvalidSettings(_) => ErrorCode::InvalidInput,
         }

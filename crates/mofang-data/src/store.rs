@@ -145,6 +145,7 @@ impl DatasetStore {
                 return Err(DataError::MissingFile {
                     dataset: entry.name.clone(),
                     path,
+                    is_builtin: true,
                 });
             }
             verify_file(file, &path)?;
@@ -282,6 +283,7 @@ impl Source<'_> {
             return Err(DataError::MissingFile {
                 dataset: self.entry.name.clone(),
                 path,
+                is_builtin: self.is_builtin,
             });
         }
         let bytes = fs::read(&path).map_err(DataError::io("read", &path))?;

@@ -438,22 +438,16 @@ fn fitting(
         return Ok(state);
     };
     let mut kept = Vec::new();
-    let mut left_out: Vec<&str> = Vec::new();
-    for name in state.names() {
-        let Some(tensor) = state.get(name) else {
-            continue;
-        };
-        let own = name.strip_prefix("bert.").unwrap_or(name);
+    let mut left_out = Vec::new();
+    for (name, tensor) in state.into_tensors() {
+        let own = name.strip_prefix("bert.").unwrap_or(&name);
         let is_pooler = own.starts_with("pooler.") && pooling != "pooler";
         if is_pooler || own.starts_with("cls.") {
             left_out.push(name);
         } else if own == "embeddings.word_embeddings.weight" {
-            kept.push((
-                name.to_owned(),
-                first_rows(tensor, *vocabulary_size, notes)?,
-            ));
+            kept.push((name, first_rows(tensor, *vocabulary_size, notes)?));
         } else {
-            kept.push((name.to_owned(), tensor.clone()));
+            kept.push((name, tensor));
         }
     }
     if !left_out.is_empty() {
@@ -465,13 +459,10 @@ fn fitting(
     Ok(StateDict::new(kept))
 }
 
-fn first_rows(
-    tensor: &Tensor,
-    rows: usize,
-    notes: &mut Vec<String>,
-) -> Result<Tensor, ImportError> {
+/// The rows of as many tokens as there are.
+fn first_rows(tensor: Tensor, rows: usize, notes: &mut Vec<String>) -> Result<Tensor, ImportError> {
     let [own, features] = *tensor.shape() else {
-        return Ok(tensor.clone());
+        return Ok(tensor);
     };
     if own < rows {
         return Err(ImportError::Files(format!(
@@ -484,8 +475,9 @@ fn first_rows(
              others are left out"
         ));
     }
-    let values = tensor.data().get(..rows * features).unwrap_or_default();
-    let tensor = Tensor::new(vec![rows, features], values.to_vec());
+    let mut values = tensor.into_data();
+    values.truncate(rows * features);
+    let tensor = Tensor::new(vec![rows, features], values);
     Ok(tensor.map_err(mofang_nn::NnError::from)?)
 }
 

@@ -52,6 +52,15 @@ pub enum TrainError {
         /// The step of the newest checkpoint.
         last_checkpoint: Option<u64>,
     },
+    /// The loss of a run of trees, which has neither checkpoints nor a gradient to clip, became NaN or infinite.
+    #[error(
+        "the loss of the trees is not finite (NaN or infinity) at step {step}: numbers of the target are too large; \
+         put `destandardize` first among the decoders, or leave such rows out"
+    )]
+    TreesDiverged {
+        /// The step, counted from 1.
+        step: u64,
+    },
     /// The run was started with another recipe.
     #[error(
         "the run in {run_dir} was started with another recipe (digest {run}, this one has {recipe}); start a new run"
@@ -144,6 +153,7 @@ impl Coded for TrainError {
             Self::File(error) => error.code(),
             Self::Evaluate(error) => error.code(),
             Self::Diverged { .. }
+            | Self::TreesDiverged { .. }
             | Self::NoSteps(_)
             | Self::NoValidation(_)
             | Self::MissingInitialWeights(_)

@@ -357,10 +357,18 @@ impl Evaluation {
         }
     }
 
+    /// Whether it is of the tokens of texts, and `examples` counts those.
+    pub fn is_of_tokens(&self) -> bool {
+        self.metrics.contains_key("perplexity")
+    }
+
     /// What the intervals are, in a sentence; none where there is none.
     pub fn interval_note(&self) -> Option<String> {
-        let is_of_tokens = self.metrics.contains_key("perplexity");
-        let drawn = if is_of_tokens { "windows" } else { "examples" };
+        let drawn = if self.is_of_tokens() {
+            "windows"
+        } else {
+            "examples"
+        };
         let resamples = self.resamples;
         (resamples > 0).then(|| {
             format!("In brackets: the middle 95 % of {resamples} resamples of the {drawn}.")

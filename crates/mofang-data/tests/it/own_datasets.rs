@@ -7,6 +7,7 @@ use mofang_data::{
     Catalogue, DataError, Dataset, DatasetStore, Pixels, RemovalReason, Repetitions, SplitName,
     SplitSettings,
 };
+use mofang_types::{Coded as _, ErrorCode};
 
 fn load(folder: &Path, entry: &str, settings: &SplitSettings) -> Result<Dataset, DataError> {
     let path = folder.join("own.toml");
@@ -140,4 +141,27 @@ fn an_entry_named_as_a_builtin_one_reads_its_own_files() {
         load(folder.path(), entry, &unsplit()),
         Err(DataError::MissingFile { .. })
     ));
+}
+
+#[test]
+fn a_missing_file_is_told_with_a_way_that_leads_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = "name = \"own\"\nlabels = [\"dark\", \"light\"]\n[reader]\ntype = \"csv_pixels\"\n\
+        file = \"nowhere.csv\"\nheight = 1\nwidth = 2\nsample_max = 255\nlabel_column = \"kind\"\n";
+    let error = load(folder.path(), entry, &unsplit()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidInput);
+    let message = error.to_string();
+    assert!(
+        message.contains("nowhere.csv") && message.ends_with("beside its entry, which names them"),
+        "{message}"
+    );
+    // Of the catalogue it can be fetched, and may be there later.
+    let store = DatasetStore::new(folder.path().join("unused"), Catalogue::builtin().unwrap());
+    let error = store.load("sms-spam", &unsplit()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unavailable);
+    let message = error.to_string();
+    assert!(
+        message.contains("`mofang datasets pull sms-spam` fetches it"),
+        "{message}"
+    );
 }

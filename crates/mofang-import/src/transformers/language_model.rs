@@ -193,7 +193,7 @@ pub(super) fn describe(
             "a language model takes texts, and the pipeline makes {input}"
         )));
     };
-    let state = family.fitting(&state, is_tied, vocabulary_size, &mut notes)?;
+    let state = family.fitting(state, is_tied, vocabulary_size, &mut notes)?;
     Ok(Described {
         spec: NetworkSpec {
             architecture: ArchitectureSpec {
@@ -258,7 +258,7 @@ impl Family {
     /// the tokenizer does not have could be chosen otherwise.
     fn fitting(
         &self,
-        state: &StateDict,
+        state: StateDict,
         is_tied: bool,
         vocabulary_size: usize,
         notes: &mut Vec<String>,
@@ -274,26 +274,13 @@ impl Family {
             )));
         };
         let has_head = self.may_have_head && !is_tied;
-        if has_head && state.get(HEAD).is_none() {
-            return Err(ImportError::Files(format!(
-                "the weights have no {HEAD}, which {class} has where tie_word_embeddings is false"
-            )));
-        }
-        let mut kept = Vec::new();
-        for name in state.names() {
-            let Some(tensor) = state.get(name) else {
-                continue;
-            };
-            let tensor = if is_table(name) {
-                first_rows(tensor, vocabulary_size, notes)?
-            } else if name != HEAD {
-                tensor.clone()
-            } else if has_head {
-                // That rows are left out is said once.
-                first_rows(tensor, vocabulary_size, &mut Vec::new())?
-            } else if tensor == table {
-                continue;
-            } else {
+        match state.get(HEAD) {
+            None if has_head => {
+                return Err(ImportError::Files(format!(
+                    "the weights have no {HEAD}, which {class} has where tie_word_embeddings is false"
+                )));
+            }
+            Some(head) if !has_head && head != table => {
                 return Err(ImportError::Files(format!(
                     "the weights have a {HEAD} other than the embeddings, with which {} makes its outputs{}",
                     self.architecture,
@@ -303,8 +290,22 @@ impl Family {
                         ""
                     }
                 )));
+            }
+            Some(_) | None => {}
+        }
+        let mut kept = Vec::new();
+        for (name, tensor) in state.into_tensors() {
+            let tensor = if is_table(&name) {
+                first_rows(tensor, vocabulary_size, notes)?
+            } else if name != HEAD {
+                tensor
+            } else if has_head {
+                // That rows are left out is said once.
+                first_rows(tensor, vocabulary_size, &mut Vec::new())?
+            } else {
+                continue;
             };
-            kept.push((name.to_owned(), tensor));
+            kept.push((name, tensor));
         }
         Ok(StateDict::new(kept))
     }

@@ -60,6 +60,11 @@ impl StateDict {
         self.tensors.get(name)
     }
 
+    /// The tensors under their names, in order.
+    pub fn into_tensors(self) -> impl Iterator<Item = (String, Tensor)> {
+        self.tensors.into_iter()
+    }
+
     /// The names and shapes.
     pub fn shapes(&self) -> WeightShapes {
         let tensors = self.tensors.iter();

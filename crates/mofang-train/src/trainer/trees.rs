@@ -131,11 +131,7 @@ impl<'a> Run<'a> {
     fn end_epoch(&mut self, iteration: Iteration) -> Result<Option<StopReason>, TrainError> {
         let epoch = iteration.steps as u64;
         if !iteration.loss.is_finite() {
-            return Err(TrainError::Diverged {
-                step: epoch,
-                what: "the loss",
-                last_checkpoint: None,
-            });
+            return Err(TrainError::TreesDiverged { step: epoch });
         }
         let learning_rate =
             Settings::from_config(&self.request.recipe.architecture.config)?.learning_rate;

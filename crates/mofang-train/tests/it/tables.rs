@@ -293,6 +293,26 @@ fn what_cannot_be_learned_says_so() {
 }
 
 #[test]
+fn trees_whose_loss_is_not_finite_say_what_helps_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let huge = dataset(&["income"], |age, _| Target::Number(1e160 * age));
+    let text = recipe("tabular-regression", TREES, "[train.stop]\nepochs = 2")
+        .text()
+        .replace("{ type = \"destandardize\" }, ", "");
+    let recipe = Recipe::parse(&text).unwrap();
+    let error = run(huge, recipe, folder.path(), Resume::Fresh).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("at step 1: numbers of the target"),
+        "{message}"
+    );
+    assert!(message.contains("`destandardize`"), "{message}");
+    // Trees have neither.
+    assert!(!message.contains("clip_norm"), "{message}");
+    assert!(!message.contains("checkpoint"), "{message}");
+}
+
+#[test]
 fn what_trees_have_no_use_for_is_refused_by_name() {
     let recipe = recipe("tabular-classification", TREES, "[train.stop]\nepochs = 1");
     // Defaults too: what is stated is meant.

@@ -2,7 +2,6 @@
 //!
 //! A command asks a [`Backend`] and shows what comes back; it never knows which one answered.
 
-mod events;
 mod remote;
 mod views;
 

@@ -104,11 +104,14 @@ pub(crate) fn run(context: &Context, args: &GenerateArgs) -> anyhow::Result<()> 
         None => telling.end_line()?,
     }
     let generated = answer.with_context(failed)?;
+    // JSON has them; CSV has no column for several of anything.
+    if output.format() != Format::Json {
+        for warning in &generated.warnings {
+            output.note(&format!("warning: {warning}"));
+        }
+    }
     if output.format() != Format::Text {
         return output.record(&generated, String::new);
-    }
-    for warning in &generated.warnings {
-        output.note(&format!("warning: {warning}"));
     }
     output.note(&ending(&generated, telling.elapsed()));
     Ok(())

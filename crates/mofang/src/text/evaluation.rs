@@ -9,14 +9,14 @@ const MISTAKES_MAX: usize = 10;
 /// Metrics with their intervals, the numbers of each class, and the surest mistakes.
 pub(crate) fn evaluation(view: &EvaluationView) -> String {
     let evaluation = &view.evaluation;
-    let is_of_tokens = evaluation.metrics.contains_key("perplexity");
+    let counted = if evaluation.is_of_tokens() {
+        "tokens"
+    } else {
+        "examples"
+    };
     let mut text = format!(
-        "{}@{} on {}: {} {}\n\n",
-        view.model,
-        view.version,
-        view.dataset,
-        evaluation.examples,
-        if is_of_tokens { "tokens" } else { "examples" }
+        "{}@{} on {}: {} {counted}\n\n",
+        view.model, view.version, view.dataset, evaluation.examples
     );
     let metrics: Vec<Vec<String>> = evaluation
         .metrics
@@ -28,9 +28,6 @@ pub(crate) fn evaluation(view: &EvaluationView) -> String {
         text.push('\n');
         text.push_str(&note);
         text.push('\n');
-    }
-    if is_of_tokens {
-        return text;
     }
 
     if let Some(residuals) = &evaluation.residuals {

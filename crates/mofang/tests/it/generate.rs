@@ -121,8 +121,18 @@ fn a_long_prompt_is_read_from_its_end() {
         ran.stderr
     );
     let json = home.run(&[&arguments[..], &["--format", "json"]].concat());
-    let warnings = &json.expect(0).json()["warnings"];
+    let json = json.expect(0);
+    assert_eq!(json.stderr, "");
+    let warnings = &json.json()["warnings"];
     assert!(warnings[0].as_str().unwrap().contains("40 tokens"));
+    let table = home.run(&[&arguments[..], &["--format", "csv"]].concat());
+    let table = table.expect(0);
+    assert_eq!(table.stdout.lines().count(), 2, "{}", table.stdout);
+    assert!(
+        table.stderr.contains("warning: the text has 40 tokens"),
+        "{}",
+        table.stderr
+    );
 }
 
 #[test]
