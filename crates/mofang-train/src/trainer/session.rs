@@ -58,6 +58,8 @@ pub(super) struct Session<'a> {
     stop: Arc<AtomicBool>,
     optimizer: Box<dyn Optimizer>,
     loader: Feed,
+    /// Asked for once: to tell it, a loader of windows lays them all out.
+    batches_per_epoch: usize,
     validation: Option<Feed>,
     writer: CheckpointWriter,
     log: MetricsLog,
@@ -104,8 +106,8 @@ impl<'a> Session<'a> {
         if validation.is_none() && recipe.train.needs_validation() {
             return Err(TrainError::NoValidation(dataset.name.clone()));
         }
-        let batches = loader.batches_per_epoch();
-        if batches == 0 {
+        let batches_per_epoch = loader.batches_per_epoch();
+        if batches_per_epoch == 0 {
             return Err(TrainError::NoBatch(dataset.name.clone()));
         }
 
@@ -141,7 +143,7 @@ impl<'a> Session<'a> {
         };
         network = network.freeze(&recipe.train.freeze)?;
         let rate_factors = rate_factors(&recipe, &network)?;
-        let steps_per_epoch = batches as u64;
+        let steps_per_epoch = batches_per_epoch as u64;
         let stop_rules = &recipe.train.stop;
         let by_epochs = stop_rules
             .epochs
@@ -180,6 +182,7 @@ impl<'a> Session<'a> {
             clock,
             stop,
             loader,
+            batches_per_epoch,
             validation,
             span,
             rate_factors,
@@ -201,7 +204,7 @@ impl<'a> Session<'a> {
                 self.step(batch?)?;
             }
             let limit = stopping::limit(&self.recipe.train.stop, self.state.step, self.elapsed());
-            if limit.is_none() && self.state.batch < self.loader.batches_per_epoch() {
+            if limit.is_none() && self.state.batch < self.batches_per_epoch {
                 if self
                     .state
                     .step
@@ -275,7 +278,7 @@ impl<'a> Session<'a> {
         };
         let progress = EpochProgress {
             batch: self.state.batch,
-            batches: self.loader.batches_per_epoch(),
+            batches: self.batches_per_epoch,
             mean_loss: self.state.sums.mean_loss(),
             accuracy: self.state.sums.accuracy(),
         };
