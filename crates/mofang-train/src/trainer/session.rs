@@ -122,13 +122,7 @@ impl<'a> Session<'a> {
             Resume::Fresh => return Err(TrainError::NotEmpty(run_dir)),
         };
         let mut network = Network::new(&spec, recipe.train.seed, &device.clone().autodiff())?;
-        if recipe.model.task == Task::TextGeneration {
-            // Another network gives outputs for a text, not for each of its tokens.
-            network.continuation()?;
-        }
-        if recipe.model.task == Task::SpeechRecognition && network.steps() < 2 {
-            return Err(TrainError::NoSteps(recipe.architecture.name.clone()));
-        }
+        check_network(&recipe, &network)?;
         let resumed_step = checkpoint.as_ref().map(|checkpoint| checkpoint.state.step);
         let (state, optimizer_state) = if let Some(checkpoint) = checkpoint {
             check_same_run(&recipe, &dataset, &fitted, &run_dir, &checkpoint.state)?;
@@ -516,6 +510,25 @@ pub(super) fn check_classes(recipe: &Recipe, dataset: &Dataset) -> Result<(), Tr
         );
     }
     Ok(())
+}
+
+/// Refuses a network whose outputs are not those that the task reads.
+fn check_network(recipe: &Recipe, network: &Network) -> Result<(), TrainError> {
+    let task = recipe.model.task;
+    let architecture = || recipe.architecture.name.clone();
+    if task == Task::TextGeneration {
+        // Another network gives outputs for a text, not for each of its tokens.
+        network.continuation()?;
+    }
+    let has_steps = network.steps() > 1;
+    match (task == Task::SpeechRecognition, has_steps) {
+        (true, false) => Err(TrainError::NoSteps(architecture())),
+        (false, true) => Err(TrainError::ManySteps {
+            architecture: architecture(),
+            task,
+        }),
+        (true, true) | (false, false) => Ok(()),
+    }
 }
 
 /// Refuses to go on with a run of another recipe or other data.
