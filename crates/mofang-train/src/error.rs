@@ -7,8 +7,8 @@ use mofang_nn::NnError;
 use mofang_types::{ArtifactDigest, Coded, ErrorCode, Task};
 
 use crate::checkpoint::CheckpointError;
-use crate::evaluation::EvaluateError;
 use crate::files::FileError;
+use crate::judging::EvaluateError;
 use crate::recipe::RecipeError;
 
 /// What can go wrong with a run.

@@ -3,21 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mofang_data::{
-    CompiledPipeline, DataError, DataLoader, LoaderSettings, RawExample, Split, Target,
-    WindowLoader, WindowSettings,
-};
-use mofang_types::{ArtifactDigest, Coded, ErrorCode, Prediction, Tensor};
+use mofang_data::{CompiledPipeline, RawExample, Split};
+use mofang_types::{ArtifactDigest, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{RESAMPLES_USUAL, intervals};
+use crate::judging::{EvaluateError, InferFailure, Questions};
 use crate::metrics::{
-    self, ClassOutcomes, ConfusionMatrix, Heard, NumberOutcomes, Outcomes, OutcomesError,
-    TokenOutcomes, TranscriptOutcomes,
+    self, ClassOutcomes, ConfusionMatrix, NumberOutcomes, Outcomes, TranscriptOutcomes,
 };
-
-/// What a model failed with; the caller's own error.
-pub type InferFailure = Box<dyn Coded + Send + Sync>;
 
 /// How good a model is on a split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -149,31 +143,6 @@ impl Default for EvaluateSettings {
     }
 }
 
-/// Why a model could not be judged.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EvaluateError {
-    /// An example could not be prepared.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The model failed.
-    #[error("the model failed: {0}")]
-    Infer(InferFailure),
-    /// The model's output cannot be judged.
-    #[error(transparent)]
-    Outcomes(#[from] OutcomesError),
-}
-
-impl Coded for EvaluateError {
-    fn code(&self) -> ErrorCode {
-        match self {
-            Self::Data(error) => error.code(),
-            Self::Infer(error) => error.code(),
-            Self::Outcomes(error) => error.code(),
-        }
-    }
-}
-
 /// Judges the model behind `infer`, which takes a prepared batch and gives logits
 /// `[batch, classes]`, on every example of `split`, prepared by `pipeline`. A language model is judged on every
 /// token: it takes ids `[batch, length]` and gives logits for each, `[batch · length, vocabulary]`.
@@ -188,124 +157,14 @@ pub fn evaluate(
     labels: &[String],
     settings: &EvaluateSettings,
 ) -> Result<Evaluation, EvaluateError> {
-    let outcomes = outcomes_of(split, pipeline, infer, labels.len(), settings)?;
-    Ok(Evaluation::new(split, &outcomes, labels, settings))
-}
-
-/// Runs the model over the split.
-pub(crate) fn outcomes_of(
-    split: &Arc<Split>,
-    pipeline: &CompiledPipeline,
-    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
-    classes: usize,
-    settings: &EvaluateSettings,
-) -> Result<Outcomes, EvaluateError> {
-    if pipeline.generation().is_some() {
-        let settings = WindowSettings {
-            batch_size: settings.batch_size.max(1),
-            seed: None,
-            drop_last: false,
-        };
-        return tokens_of(&WindowLoader::new(split, pipeline, settings)?, infer);
-    }
-    let loader = DataLoader::new(
-        Arc::clone(split),
-        Arc::new(pipeline.clone()),
-        LoaderSettings {
-            batch_size: settings.batch_size.max(1),
-            threads: settings.loader_threads.max(1),
-            ..LoaderSettings::default()
-        },
+    let questions = Questions::of(
+        split,
+        &Arc::new(pipeline.clone()),
+        settings.batch_size.max(1),
+        settings.loader_threads.max(1),
     )?;
-    collect(&loader, pipeline, infer, classes)
-}
-
-/// Runs the model over everything that the loader gives.
-pub(crate) fn collect(
-    loader: &DataLoader,
-    pipeline: &CompiledPipeline,
-    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
-    classes: usize,
-) -> Result<Outcomes, EvaluateError> {
-    let mut outputs = Vec::new();
-    let mut truth = Vec::new();
-    for batch in loader.epoch(0, 0) {
-        let batch = batch?;
-        let output = infer(&batch.inputs).map_err(EvaluateError::Infer)?;
-        truth.extend(
-            batch
-                .indices
-                .iter()
-                .filter_map(|index| loader.target(*index)),
-        );
-        outputs.extend_from_slice(output.data());
-    }
-    judge_outputs(&outputs, truth, pipeline, classes)
-}
-
-/// Runs a language model over every window, each token but the first once.
-pub(crate) fn tokens_of(
-    loader: &WindowLoader,
-    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
-) -> Result<Outcomes, EvaluateError> {
-    let mut outcomes = TokenOutcomes::new(loader.bytes());
-    for batch in loader.epoch(0, 0) {
-        let batch = batch?;
-        let logits = infer(&batch.inputs).map_err(EvaluateError::Infer)?;
-        let next: Vec<usize> = batch.targets.iter().filter_map(Target::class).collect();
-        let last = |tensor: &Tensor| tensor.shape().last().copied().unwrap_or(0);
-        let (vocabulary, window) = (last(&logits), last(&batch.inputs));
-        outcomes.add(logits.data(), &next, vocabulary, window)?;
-    }
-    Ok(Outcomes::Tokens(outcomes.checked()?))
-}
-
-/// What outputs `[examples, outputs of the model]` say beside the truth.
-pub(crate) fn judge_outputs(
-    outputs: &[f32],
-    truth: Vec<Target>,
-    pipeline: &CompiledPipeline,
-    classes: usize,
-) -> Result<Outcomes, EvaluateError> {
-    if pipeline.transcription().is_some() {
-        return transcripts(outputs, &truth, pipeline);
-    }
-    let numbers: Vec<f64> = truth.iter().filter_map(Target::number).collect();
-    if numbers.is_empty() {
-        let labels: Vec<usize> = truth.iter().filter_map(Target::class).collect();
-        let outcomes = ClassOutcomes::from_logits(outputs, &labels, classes)?;
-        return Ok(Outcomes::Classes(outcomes));
-    }
-    // Judged in the units of the dataset, whatever those of the model are.
-    let predicted = outputs.chunks_exact(classes.max(1));
-    let predicted = predicted
-        .filter_map(|row| pipeline.number_of(row))
-        .collect();
-    Ok(Outcomes::Numbers(NumberOutcomes::new(predicted, numbers)?))
-}
-
-/// What outputs `[recordings, steps · outputs]` say beside what was said.
-fn transcripts(
-    outputs: &[f32],
-    truth: &[Target],
-    pipeline: &CompiledPipeline,
-) -> Result<Outcomes, EvaluateError> {
-    let width = outputs.len() / truth.len().max(1);
-    let mut pairs = Vec::with_capacity(truth.len());
-    for (example, (row, target)) in outputs.chunks_exact(width.max(1)).zip(truth).enumerate() {
-        if row.iter().any(|output| !output.is_finite()) {
-            return Err(OutcomesError::NotFinite { example }.into());
-        }
-        let Prediction::Transcript(heard) = pipeline.decode(row, None)? else {
-            continue;
-        };
-        pairs.push(Heard {
-            text: heard.text,
-            truth: pipeline.transcript_of(target).unwrap_or_default(),
-            probability: f64::from(heard.probability),
-        });
-    }
-    Ok(Outcomes::Transcripts(TranscriptOutcomes::new(pairs)?))
+    let outcomes = questions.outcomes(pipeline, infer, labels.len())?;
+    Ok(Evaluation::new(split, &outcomes, labels, settings))
 }
 
 impl Evaluation {
@@ -499,10 +358,12 @@ fn most_confused(
 
 #[cfg(test)]
 mod tests {
-    use mofang_data::{Example, Pipeline, Pixels};
+    use mofang_data::{Example, Pipeline, Pixels, Target};
+    use mofang_types::{Coded as _, ErrorCode};
     use serde_json::json;
 
     use super::*;
+    use crate::metrics::OutcomesError;
 
     fn split() -> Arc<Split> {
         let examples = (0..7_u8)

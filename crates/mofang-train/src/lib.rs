@@ -21,6 +21,7 @@ mod evaluation;
 mod exact;
 mod files;
 mod gate;
+mod judging;
 mod loss;
 pub mod lr_schedule;
 pub mod metrics;
@@ -38,11 +39,11 @@ pub use checkpoint::CheckpointError;
 pub use early_stopping::Best;
 pub use error::TrainError;
 pub use evaluation::{
-    ClassEvaluation, EvaluateError, EvaluateSettings, Evaluation, InferFailure, Mistake,
-    NumberError, Residuals, evaluate,
+    ClassEvaluation, EvaluateSettings, Evaluation, Mistake, NumberError, Residuals, evaluate,
 };
 pub use files::FileError;
 pub use gate::{Demand, GateCheck, GateResult};
+pub use judging::{EvaluateError, InferFailure};
 pub use metrics_log::StepRecord;
 pub use recipe::{DataSection, RECIPE_FORMAT_VERSION, Recipe, RecipeError};
 pub use report::Report;

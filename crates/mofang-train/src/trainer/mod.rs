@@ -20,8 +20,9 @@ pub use request::{InitialWeights, Resume, TrainRequest};
 
 use crate::baseline::{baselines, token_baselines, transcript_baselines};
 use crate::checkpoint::CheckpointFolder;
-use crate::evaluation::{Evaluation, InferFailure, evaluate};
+use crate::evaluation::{Evaluation, evaluate};
 use crate::gate::GateResult;
+use crate::judging::InferFailure;
 use crate::metrics::find_value;
 use crate::recipe::FinalWeights;
 use crate::report::Report;

@@ -22,9 +22,10 @@ use super::{
 };
 use crate::checkpoint::{Checkpoint, CheckpointFolder, CheckpointWriter};
 use crate::early_stopping::EarlyStopping;
-use crate::evaluation::{EvaluateError, Evaluation};
+use crate::evaluation::Evaluation;
 use crate::files::FileError;
 use crate::gate::GateResult;
+use crate::judging::{EvaluateError, Questions};
 use crate::loss::Loss;
 use crate::lr_schedule::Span;
 use crate::metrics::{OutcomesError, compute_all};
@@ -60,7 +61,7 @@ pub(super) struct Session<'a> {
     loader: Feed,
     /// Asked for once: to tell it, a loader of windows lays them all out.
     batches_per_epoch: usize,
-    validation: Option<Feed>,
+    validation: Option<Questions>,
     writer: CheckpointWriter,
     log: MetricsLog,
     span: Span,
@@ -101,8 +102,15 @@ impl<'a> Session<'a> {
         let loss = recipe.loss(&class_weights(&recipe, &dataset)?, dataset.labels.len());
         let spec = network_spec(&recipe, &pipeline)?;
         let pipeline = Arc::new(pipeline);
-        let loader = Feed::train(&recipe, &dataset, &pipeline)?;
-        let validation = Feed::validation(&recipe, &dataset, &pipeline)?;
+        let loader = Feed::new(&recipe, &dataset, &pipeline)?;
+        let validation = match dataset.splits.get(&SplitName::Validation) {
+            Some(split) => {
+                let batch_size = recipe.evaluate.batch_size;
+                let threads = recipe.train.loader_threads;
+                Some(Questions::of(split, &pipeline, batch_size, threads)?)
+            }
+            None => None,
+        };
         if validation.is_none() && recipe.train.needs_validation() {
             return Err(TrainError::NoValidation(dataset.name.clone()));
         }
@@ -316,7 +324,7 @@ impl<'a> Session<'a> {
 
     /// The metrics on the validation split; none without one.
     fn validate(&mut self) -> Result<BTreeMap<String, f64>, TrainError> {
-        let Some(loader) = &self.validation else {
+        let Some(questions) = &self.validation else {
             return Ok(BTreeMap::new());
         };
         if let Ok(split) = self.dataset.split(SplitName::Validation) {
@@ -325,7 +333,7 @@ impl<'a> Session<'a> {
         let network = self.network.valid();
         let recipe = &self.recipe;
         let answer = &mut |batch: &Tensor| infer(&network, recipe, batch);
-        match loader.judge(&self.pipeline, answer, self.dataset.labels.len()) {
+        match questions.outcomes(&self.pipeline, answer, self.dataset.labels.len()) {
             Ok(outcomes) => Ok(compute_all(&outcomes)),
             Err(EvaluateError::Outcomes(OutcomesError::NotFinite { .. })) => {
                 Err(self.diverged(self.state.step, "the output on the validation split"))
