@@ -6,7 +6,7 @@ use mofang_data::{
     CompiledPipeline, DataError, DataLoader, LoaderSettings, Split, Target, WindowLoader,
     WindowSettings,
 };
-use mofang_types::{Coded, ErrorCode, Prediction, Tensor};
+use mofang_types::{Coded, ErrorCode, ModelInput, Prediction, Tensor};
 
 use crate::metrics::{
     ClassOutcomes, Heard, NumberOutcomes, Outcomes, OutcomesError, TokenOutcomes,
@@ -41,6 +41,9 @@ impl Coded for EvaluateError {
     }
 }
 
+/// Most logits of a batch of windows, of a quarter of a gigabyte.
+const LOGITS_MAX: usize = 1 << 26;
+
 /// What a model is asked about a split, batch by batch in the order of the split.
 pub(crate) enum Questions {
     /// Examples.
@@ -50,7 +53,7 @@ pub(crate) enum Questions {
 }
 
 impl Questions {
-    /// Those about all of a split, so many examples or windows in a batch.
+    /// Those about all of a split, so many examples in a batch, and as many windows or as few as there is room for.
     pub(crate) fn of(
         split: &Arc<Split>,
         pipeline: &Arc<CompiledPipeline>,
@@ -59,7 +62,7 @@ impl Questions {
     ) -> Result<Self, DataError> {
         if pipeline.generation().is_some() {
             let settings = WindowSettings {
-                batch_size,
+                batch_size: windows_of_batch(batch_size, pipeline.input().as_ref()),
                 seed: None,
                 drop_last: false,
             };
@@ -85,6 +88,21 @@ impl Questions {
             Self::Windows(loader) => outcomes_of_windows(loader, infer),
         }
     }
+}
+
+/// How many of the wanted windows go through a language model together. It gives a logit for each token of each window
+/// and each token of the vocabulary: of 256 windows of GPT-2 these are more than 50 gigabytes.
+fn windows_of_batch(wanted: usize, input: Option<&ModelInput>) -> usize {
+    let Some(ModelInput::Tokens {
+        vocabulary_size,
+        length_max,
+        ..
+    }) = input
+    else {
+        return wanted;
+    };
+    let of_window = vocabulary_size.saturating_mul(*length_max);
+    (LOGITS_MAX / of_window.max(1)).clamp(1, wanted.max(1))
 }
 
 fn outcomes_of_examples(
@@ -167,4 +185,27 @@ fn transcripts(
         });
     }
     Ok(Outcomes::Transcripts(TranscriptOutcomes::new(pairs)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_model_is_asked_about_as_many_windows_as_there_is_room_for() {
+        for (vocabulary_size, length_max, windows) in [
+            (65, 64, 256),
+            (8_192, 128, 64),
+            (50_257, 1_024, 1),
+            (usize::MAX, 8_192, 1),
+        ] {
+            let input = ModelInput::Tokens {
+                vocabulary_size,
+                length_max,
+                padding_id: 0,
+            };
+            assert_eq!(windows_of_batch(256, Some(&input)), windows, "{input}");
+        }
+        assert_eq!(windows_of_batch(256, None), 256);
+    }
 }
