@@ -2,6 +2,7 @@
 
 mod feed;
 mod observer;
+mod opening;
 mod outcome;
 mod request;
 mod session;
@@ -121,7 +122,7 @@ fn final_weights(session: &Session<'_>) -> Result<Vec<u8>, TrainError> {
             let folder = CheckpointFolder::open(session.run_dir.join(CHECKPOINTS_FOLDER), kept)?;
             let checkpoint = folder.load(best.step)?;
             let network = Network::new(&session.spec, session.recipe.train.seed, &cpu_device())?;
-            let network = session::restore(network, &checkpoint)?;
+            let network = opening::restore(network, &checkpoint)?;
             Ok(network.to_safetensors()?)
         }
         Some(_) | None => Ok(session.network.valid().to_safetensors()?),

@@ -14,7 +14,8 @@ use mofang_nn::{ComputeDevice, NetworkSpec};
 use mofang_trees::{Booster, Ensemble, Iteration, Rows, RunningScores, Settings, Targets};
 use mofang_types::{ArtifactDigest, ENSEMBLE_FILE, ModelInput, Tensor};
 
-use super::session::{check_classes, class_weights, first_state, id_of, millis};
+use super::opening::{check_classes, class_weights, first_state};
+use super::session::{id_of, millis};
 use super::stopping;
 use super::{
     EpochProgress, Resume, RunStatus, TrainOutcome, TrainRequest, TrainStart, gate_of, judge,
