@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mofang_data::{Dataset, FittedPipeline, SplitName};
 use mofang_nn::{ComputeDevice, Network, Strictness};
-use mofang_types::{ArtifactDigest, Task};
+use mofang_types::ArtifactDigest;
 
 use super::feed::Feed;
 use super::session::{Session, id_of};
@@ -21,6 +21,7 @@ use crate::early_stopping::EarlyStopping;
 use crate::files::FileError;
 use crate::judging::Questions;
 use crate::lr_schedule::Span;
+use crate::metrics::Judged;
 use crate::metrics_log::MetricsLog;
 use crate::optimizer::OptimizerState;
 use crate::run_state::{EpochSums, RunState, STATE_FORMAT_VERSION};
@@ -235,19 +236,17 @@ pub(super) fn check_classes(recipe: &Recipe, dataset: &Dataset) -> Result<(), Tr
 /// Refuses a network whose outputs are not those that the task reads.
 fn check_network(recipe: &Recipe, network: &Network) -> Result<(), TrainError> {
     let task = recipe.model.task;
-    let architecture = || recipe.architecture.name.clone();
-    if task == Task::TextGeneration {
-        // Another network gives outputs for a text, not for each of its tokens.
-        network.continuation()?;
-    }
+    let architecture = recipe.architecture.name.clone();
     let has_steps = network.steps() > 1;
-    match (task == Task::SpeechRecognition, has_steps) {
-        (true, false) => Err(TrainError::NoSteps(architecture())),
-        (false, true) => Err(TrainError::ManySteps {
-            architecture: architecture(),
-            task,
-        }),
-        (true, true) | (false, false) => Ok(()),
+    match Judged::of(task) {
+        // Another network gives outputs for a text, not for each of its tokens.
+        Judged::Tokens => network.continuation().map(|_| ()).map_err(Into::into),
+        Judged::Transcripts if has_steps => Ok(()),
+        Judged::Transcripts => Err(TrainError::NoSteps(architecture)),
+        Judged::Classes | Judged::Numbers if has_steps => {
+            Err(TrainError::ManySteps { architecture, task })
+        }
+        Judged::Classes | Judged::Numbers => Ok(()),
     }
 }
 
