@@ -168,10 +168,19 @@ impl Evaluation {
         }
     }
 
+    /// Whether it is of a language model, of which tokens are judged in place of examples.
+    pub fn is_of_tokens(&self) -> bool {
+        // Perplexity is left out where it is too large for a number.
+        self.metrics.contains_key("cross_entropy")
+    }
+
     /// What the intervals are, in a sentence; none where there is none.
     pub fn interval_note(&self) -> Option<String> {
-        let is_of_tokens = self.metrics.contains_key("perplexity");
-        let drawn = if is_of_tokens { "windows" } else { "examples" };
+        let drawn = if self.is_of_tokens() {
+            "windows"
+        } else {
+            "examples"
+        };
         let resamples = self.resamples;
         (resamples > 0).then(|| {
             format!("In brackets: the middle 95 % of {resamples} resamples of the {drawn}.")

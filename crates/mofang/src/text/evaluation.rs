@@ -9,7 +9,7 @@ const MISTAKES_MAX: usize = 10;
 /// Metrics with their intervals, the numbers of each class, and the surest mistakes.
 pub(crate) fn evaluation(view: &EvaluationView) -> String {
     let evaluation = &view.evaluation;
-    let is_of_tokens = evaluation.metrics.contains_key("perplexity");
+    let is_of_tokens = evaluation.is_of_tokens();
     let mut text = format!(
         "{}@{} on {}: {} {}\n\n",
         view.model,
