@@ -143,8 +143,9 @@ impl Network {
         self.devices().into_iter().next()
     }
 
-    /// Outputs `[batch, outputs]` for a batch, those at several steps one after another: running statistics in batch normalization, no dropout,
-    /// whatever the device. For a training step, see [`Network::forward_train`].
+    /// Outputs `[batch, steps · outputs]` for a batch, those of an example's steps ([`Network::steps`]) one after another:
+    /// running statistics in batch normalization, no dropout, whatever the device. For a training step, see
+    /// [`Network::forward_train`].
     pub fn forward(&self, input: impl Into<Input>) -> Tensor<2> {
         self.pass(input.into(), Pass::Evaluation)
     }
@@ -203,7 +204,7 @@ impl Network {
         (self.body.decoder(), self.spec.outputs)
     }
 
-    /// Outputs `[batch, outputs]` of [`Network::forward`] for a plain tensor.
+    /// Outputs of [`Network::forward`] for a plain tensor.
     ///
     /// # Errors
     /// As [`Network::input`], and when the device fails.

@@ -63,7 +63,7 @@ pub(crate) fn intervals(
         .collect();
     let mut by_name: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for (name, value) in drawn.into_iter().flatten() {
-        if value.is_finite() && values.contains_key(name) {
+        if values.contains_key(name) {
             by_name.entry(name).or_default().push(value);
         }
     }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use mofang_data::DataError;
 use mofang_nn::NnError;
-use mofang_types::{ArtifactDigest, Coded, ErrorCode};
+use mofang_types::{ArtifactDigest, Coded, ErrorCode, Task};
 
 use crate::checkpoint::CheckpointError;
-use crate::evaluation::EvaluateError;
 use crate::files::FileError;
+use crate::judging::EvaluateError;
 use crate::recipe::RecipeError;
 
 /// What can go wrong with a run.
@@ -18,6 +18,17 @@ pub enum TrainError {
     /// The network has outputs for a recording, and not at each of its steps.
     #[error("the architecture \"{0}\" gives no outputs at each step of a recording; take crnn")]
     NoSteps(String),
+    /// The network has outputs at each step of an example, and the task reads those of an example.
+    #[error(
+        "the architecture \"{architecture}\" gives outputs at each step of an example, which {task} has no use for; \
+         only speech-recognition reads them"
+    )]
+    ManySteps {
+        /// The architecture.
+        architecture: String,
+        /// The task.
+        task: Task,
+    },
     /// The recipe cannot be run.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
@@ -153,6 +164,7 @@ impl Coded for TrainError {
             Self::File(error) => error.code(),
             Self::Evaluate(error) => error.code(),
             Self::Diverged { .. }
+            | Self::ManySteps { .. }
             | Self::TreesDiverged { .. }
             | Self::NoSteps(_)
             | Self::NoValidation(_)

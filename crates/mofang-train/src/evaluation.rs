@@ -3,21 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mofang_data::{
-    CompiledPipeline, DataError, DataLoader, LoaderSettings, RawExample, Split, Target,
-    WindowLoader, WindowSettings,
-};
-use mofang_types::{ArtifactDigest, Coded, ErrorCode, Prediction, Tensor};
+use mofang_data::{CompiledPipeline, Split};
+use mofang_types::{ArtifactDigest, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{RESAMPLES_USUAL, intervals};
-use crate::metrics::{
-    self, ClassOutcomes, ConfusionMatrix, Heard, NumberOutcomes, Outcomes, OutcomesError,
-    TokenOutcomes, TranscriptOutcomes,
-};
-
-/// What a model failed with; the caller's own error.
-pub type InferFailure = Box<dyn Coded + Send + Sync>;
+use crate::judging::{EvaluateError, InferFailure, Questions};
+use crate::metrics::{self, ClassOutcomes, ConfusionMatrix, Outcomes};
+use crate::mistakes::{Mistake, misheard, most_confused};
+use crate::residuals::Residuals;
 
 /// How good a model is on a split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,36 +53,6 @@ fn is_zero(resamples: &usize) -> bool {
     *resamples == 0
 }
 
-/// How far answers that are numbers are from the truth.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Residuals {
-    /// Quantiles of predicted − true, by their share in percent.
-    pub quantiles: BTreeMap<String, f64>,
-    /// True and predicted number of examples spread over the split, in its order, for a picture.
-    pub pairs: Vec<(f64, f64)>,
-    /// The examples with the largest errors, largest first.
-    pub largest: Vec<NumberError>,
-}
-
-/// An example whose number was predicted wrongly.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NumberError {
-    /// Where it stands in the split.
-    pub index: usize,
-    /// Where it stands in its source.
-    pub id: String,
-    /// What it is.
-    pub truth: f64,
-    /// What it was taken for.
-    pub predicted: f64,
-}
-
-/// Most pairs that are kept for a picture.
-const PAIRS_MAX: usize = 1_500;
-
-/// The shares of residuals whose quantiles are told, in percent.
-const QUANTILES: [u32; 7] = [1, 5, 25, 50, 75, 95, 99];
-
 /// How good a model is on a class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassEvaluation {
@@ -102,24 +66,6 @@ pub struct ClassEvaluation {
     pub recall: f64,
     /// The harmonic mean of both.
     pub f1: f64,
-}
-
-/// An example that was taken for something else.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Mistake {
-    /// Where it stands in the split.
-    pub index: usize,
-    /// Where it stands in its source.
-    pub id: String,
-    /// The beginning of its text, where it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub excerpt: Option<String>,
-    /// What it is.
-    pub label: String,
-    /// What it was taken for.
-    pub predicted: String,
-    /// How sure the model was, 0 to 1.
-    pub probability: f64,
 }
 
 /// How an evaluation is run.
@@ -149,31 +95,6 @@ impl Default for EvaluateSettings {
     }
 }
 
-/// Why a model could not be judged.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EvaluateError {
-    /// An example could not be prepared.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The model failed.
-    #[error("the model failed: {0}")]
-    Infer(InferFailure),
-    /// The model's output cannot be judged.
-    #[error(transparent)]
-    Outcomes(#[from] OutcomesError),
-}
-
-impl Coded for EvaluateError {
-    fn code(&self) -> ErrorCode {
-        match self {
-            Self::Data(error) => error.code(),
-            Self::Infer(error) => error.code(),
-            Self::Outcomes(error) => error.code(),
-        }
-    }
-}
-
 /// Judges the model behind `infer`, which takes a prepared batch and gives logits
 /// `[batch, classes]`, on every example of `split`, prepared by `pipeline`. A language model is judged on every
 /// token: it takes ids `[batch, length]` and gives logits for each, `[batch · length, vocabulary]`.
@@ -188,124 +109,14 @@ pub fn evaluate(
     labels: &[String],
     settings: &EvaluateSettings,
 ) -> Result<Evaluation, EvaluateError> {
-    let outcomes = outcomes_of(split, pipeline, infer, labels.len(), settings)?;
-    Ok(Evaluation::new(split, &outcomes, labels, settings))
-}
-
-/// Runs the model over the split.
-pub(crate) fn outcomes_of(
-    split: &Arc<Split>,
-    pipeline: &CompiledPipeline,
-    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
-    classes: usize,
-    settings: &EvaluateSettings,
-) -> Result<Outcomes, EvaluateError> {
-    if pipeline.generation().is_some() {
-        let settings = WindowSettings {
-            batch_size: settings.batch_size.max(1),
-            seed: None,
-            drop_last: false,
-        };
-        return tokens_of(&WindowLoader::new(split, pipeline, settings)?, infer);
-    }
-    let loader = DataLoader::new(
-        Arc::clone(split),
-        Arc::new(pipeline.clone()),
-        LoaderSettings {
-            batch_size: settings.batch_size.max(1),
-            threads: settings.loader_threads.max(1),
-            ..LoaderSettings::default()
-        },
+    let questions = Questions::of(
+        split,
+        &Arc::new(pipeline.clone()),
+        settings.batch_size.max(1),
+        settings.loader_threads.max(1),
     )?;
-    collect(&loader, pipeline, infer, classes)
-}
-
-/// Runs the model over everything that the loader gives.
-pub(crate) fn collect(
-    loader: &DataLoader,
-    pipeline: &CompiledPipeline,
-    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
-    classes: usize,
-) -> Result<Outcomes, EvaluateError> {
-    let mut outputs = Vec::new();
-    let mut truth = Vec::new();
-    for batch in loader.epoch(0, 0) {
-        let batch = batch?;
-        let output = infer(&batch.inputs).map_err(EvaluateError::Infer)?;
-        truth.extend(
-            batch
-                .indices
-                .iter()
-                .filter_map(|index| loader.target(*index)),
-        );
-        outputs.extend_from_slice(output.data());
-    }
-    judge_outputs(&outputs, truth, pipeline, classes)
-}
-
-/// Runs a language model over every window, each token but the first once.
-pub(crate) fn tokens_of(
-    loader: &WindowLoader,
-    infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
-) -> Result<Outcomes, EvaluateError> {
-    let mut outcomes = TokenOutcomes::new(loader.bytes());
-    for batch in loader.epoch(0, 0) {
-        let batch = batch?;
-        let logits = infer(&batch.inputs).map_err(EvaluateError::Infer)?;
-        let next: Vec<usize> = batch.targets.iter().filter_map(Target::class).collect();
-        let last = |tensor: &Tensor| tensor.shape().last().copied().unwrap_or(0);
-        let (vocabulary, window) = (last(&logits), last(&batch.inputs));
-        outcomes.add(logits.data(), &next, vocabulary, window)?;
-    }
-    Ok(Outcomes::Tokens(outcomes.checked()?))
-}
-
-/// What outputs `[examples, outputs of the model]` say beside the truth.
-pub(crate) fn judge_outputs(
-    outputs: &[f32],
-    truth: Vec<Target>,
-    pipeline: &CompiledPipeline,
-    classes: usize,
-) -> Result<Outcomes, EvaluateError> {
-    if pipeline.transcription().is_some() {
-        return transcripts(outputs, &truth, pipeline);
-    }
-    let numbers: Vec<f64> = truth.iter().filter_map(Target::number).collect();
-    if numbers.is_empty() {
-        let labels: Vec<usize> = truth.iter().filter_map(Target::class).collect();
-        let outcomes = ClassOutcomes::from_logits(outputs, &labels, classes)?;
-        return Ok(Outcomes::Classes(outcomes));
-    }
-    // Judged in the units of the dataset, whatever those of the model are.
-    let predicted = outputs.chunks_exact(classes.max(1));
-    let predicted = predicted
-        .filter_map(|row| pipeline.number_of(row))
-        .collect();
-    Ok(Outcomes::Numbers(NumberOutcomes::new(predicted, numbers)?))
-}
-
-/// What outputs `[recordings, steps · outputs]` say beside what was said.
-fn transcripts(
-    outputs: &[f32],
-    truth: &[Target],
-    pipeline: &CompiledPipeline,
-) -> Result<Outcomes, EvaluateError> {
-    let width = outputs.len() / truth.len().max(1);
-    let mut pairs = Vec::with_capacity(truth.len());
-    for (example, (row, target)) in outputs.chunks_exact(width.max(1)).zip(truth).enumerate() {
-        if row.iter().any(|output| !output.is_finite()) {
-            return Err(OutcomesError::NotFinite { example }.into());
-        }
-        let Prediction::Transcript(heard) = pipeline.decode(row, None)? else {
-            continue;
-        };
-        pairs.push(Heard {
-            text: heard.text,
-            truth: pipeline.transcript_of(target).unwrap_or_default(),
-            probability: f64::from(heard.probability),
-        });
-    }
-    Ok(Outcomes::Transcripts(TranscriptOutcomes::new(pairs)?))
+    let outcomes = questions.outcomes(pipeline, infer, labels.len())?;
+    Ok(Evaluation::new(split, &outcomes, labels, settings))
 }
 
 impl Evaluation {
@@ -335,7 +146,7 @@ impl Evaluation {
                 evaluation.with_classes(split, outcomes, labels, mistakes_max)
             }
             Outcomes::Numbers(outcomes) => Self {
-                residuals: Some(residuals(split, outcomes, mistakes_max)),
+                residuals: Some(Residuals::of(split, outcomes, mistakes_max)),
                 ..evaluation
             },
             Outcomes::Tokens(_) => evaluation,
@@ -357,9 +168,10 @@ impl Evaluation {
         }
     }
 
-    /// Whether it is of the tokens of texts, and `examples` counts those.
+    /// Whether it is of a language model, of which tokens are judged in place of examples.
     pub fn is_of_tokens(&self) -> bool {
-        self.metrics.contains_key("perplexity")
+        // Perplexity is left out where it is too large for a number.
+        self.metrics.contains_key("cross_entropy")
     }
 
     /// What the intervals are, in a sentence; none where there is none.
@@ -403,114 +215,14 @@ impl Evaluation {
     }
 }
 
-fn residuals(split: &Split, outcomes: &NumberOutcomes, count: usize) -> Residuals {
-    let mut sorted: Vec<f64> = outcomes.pairs().map(|(a, b)| a - b).collect();
-    sorted.sort_by(f64::total_cmp);
-    let quantile = |percent: u32| {
-        let place = (sorted.len() - 1) * percent as usize;
-        // The nearest of the residuals.
-        let value = sorted.get((place + 50) / 100).copied().unwrap_or(0.0);
-        (percent.to_string(), value)
-    };
-    let stride = outcomes.len().div_ceil(PAIRS_MAX).max(1);
-    let mut largest: Vec<NumberError> = outcomes
-        .pairs()
-        .zip(split.examples())
-        .enumerate()
-        .map(|(index, ((predicted, truth), example))| NumberError {
-            index,
-            id: example.id.clone(),
-            truth,
-            predicted,
-        })
-        .collect();
-    let size = |error: &NumberError| (error.predicted - error.truth).abs();
-    largest.sort_by(|a, b| size(b).total_cmp(&size(a)));
-    largest.truncate(count);
-    Residuals {
-        quantiles: QUANTILES.into_iter().map(quantile).collect(),
-        pairs: outcomes
-            .pairs()
-            .map(|(a, b)| (b, a))
-            .step_by(stride)
-            .collect(),
-        largest,
-    }
-}
-
-/// Most characters of a text that an excerpt shows.
-const EXCERPT_CHARACTERS: usize = 120;
-
-/// The beginning of a text, on one line.
-fn excerpt(input: &RawExample) -> Option<String> {
-    let RawExample::Text(text) = input else {
-        return None;
-    };
-    // No more is looked at than can be shown.
-    let beginning: String = text.chars().take(4 * EXCERPT_CHARACTERS).collect();
-    let line = beginning.split_whitespace().collect::<Vec<_>>().join(" ");
-    let shown: String = line.chars().take(EXCERPT_CHARACTERS).collect();
-    let is_whole = shown.len() == line.len() && beginning.len() == text.len();
-    Some(if is_whole {
-        shown
-    } else {
-        format!("{shown}…")
-    })
-}
-
-/// The surest of the recordings that were not understood wholly.
-fn misheard(split: &Split, outcomes: &TranscriptOutcomes, count: usize) -> Vec<Mistake> {
-    let pairs = outcomes.pairs().zip(split.examples()).enumerate();
-    let mut mistakes: Vec<Mistake> = pairs
-        .filter(|(_, (heard, _))| heard.text != heard.truth)
-        .map(|(index, (heard, example))| Mistake {
-            index,
-            id: example.id.clone(),
-            excerpt: None,
-            label: heard.truth.clone(),
-            predicted: heard.text.clone(),
-            probability: heard.probability,
-        })
-        .collect();
-    mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    mistakes.truncate(count);
-    mistakes
-}
-
-fn most_confused(
-    split: &Split,
-    outcomes: &ClassOutcomes,
-    labels: &[String],
-    count: usize,
-) -> Vec<Mistake> {
-    let name = |class: usize| labels.get(class).cloned().unwrap_or_default();
-    let truth = outcomes.labels().iter().zip(outcomes.predicted());
-    let mut mistakes: Vec<Mistake> = truth
-        .zip(outcomes.rows())
-        .zip(split.examples())
-        .enumerate()
-        .filter(|(_, (((label, predicted), _), _))| label != predicted)
-        .map(|(index, (((label, predicted), row), example))| Mistake {
-            index,
-            id: example.id.clone(),
-            excerpt: excerpt(&example.input),
-            label: name(*label),
-            predicted: name(*predicted),
-            probability: row.get(*predicted).copied().unwrap_or(0.0),
-        })
-        .collect();
-    // Stable, so that equally sure ones keep the order of the split.
-    mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    mistakes.truncate(count);
-    mistakes
-}
-
 #[cfg(test)]
 mod tests {
-    use mofang_data::{Example, Pipeline, Pixels};
+    use mofang_data::{Example, Pipeline, Pixels, RawExample, Target};
+    use mofang_types::{Coded as _, ErrorCode};
     use serde_json::json;
 
     use super::*;
+    use crate::metrics::OutcomesError;
 
     fn split() -> Arc<Split> {
         let examples = (0..7_u8)
@@ -589,16 +301,6 @@ mod tests {
             .collect();
         assert_eq!(ids, ["e6", "e4", "e2", "e0"]);
         assert_eq!(evaluation.classes[1].support, 3);
-    }
-
-    #[test]
-    fn an_excerpt_is_the_beginning_of_a_text_on_one_line() {
-        let of = |text: &str| excerpt(&RawExample::Text(text.to_owned())).unwrap();
-        assert_eq!(of("win\n a  prize"), "win a prize");
-        let long = of(&"土耳其".repeat(100));
-        assert_eq!(long.chars().count(), EXCERPT_CHARACTERS + 1);
-        assert!(long.ends_with('…'));
-        assert_eq!(excerpt(&RawExample::Encoded(vec![1])), None);
     }
 
     #[test]

@@ -21,14 +21,17 @@ mod evaluation;
 mod exact;
 mod files;
 mod gate;
+mod judging;
 mod loss;
 pub mod lr_schedule;
 pub mod metrics;
 mod metrics_log;
+mod mistakes;
 mod ngram_baseline;
 pub mod optimizer;
 pub mod recipe;
 mod report;
+mod residuals;
 mod run_state;
 mod stop_reason;
 mod text_baseline;
@@ -37,15 +40,15 @@ mod trainer;
 pub use checkpoint::CheckpointError;
 pub use early_stopping::Best;
 pub use error::TrainError;
-pub use evaluation::{
-    ClassEvaluation, EvaluateError, EvaluateSettings, Evaluation, InferFailure, Mistake,
-    NumberError, Residuals, evaluate,
-};
+pub use evaluation::{ClassEvaluation, EvaluateSettings, Evaluation, evaluate};
 pub use files::FileError;
 pub use gate::{Demand, GateCheck, GateResult};
+pub use judging::{EvaluateError, InferFailure};
 pub use metrics_log::StepRecord;
+pub use mistakes::Mistake;
 pub use recipe::{DataSection, RECIPE_FORMAT_VERSION, Recipe, RecipeError};
 pub use report::Report;
+pub use residuals::{NumberError, Residuals};
 pub use run_state::EpochRecord;
 pub use stop_reason::StopReason;
 pub use trainer::{

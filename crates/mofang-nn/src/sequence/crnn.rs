@@ -145,8 +145,7 @@ impl Architecture for Crnn {
         let rnn = recurrent_layers(self.name(), &mut builder, &stack)?;
         let dropout = builder.dropout_of(config.dropout)?;
         let default = Initializer::TorchDefault;
-        let width = config.hidden_size.saturating_mul(2);
-        let fc = builder.linear_of(width, spec.outputs, default, Some(default))?;
+        let fc = builder.linear_of(stack.width(), spec.outputs, default, Some(default))?;
         let body = CrnnBody {
             cnn,
             rnn,

@@ -1,5 +1,5 @@
-//! Networks over sequences: texts as ids of tokens, and images row by row
-//! or frame by frame. One file per architecture.
+//! Networks over sequences: texts as ids of tokens, images row by row, and spectrograms frame by frame. One file per
+//! architecture.
 
 mod crnn;
 mod pooling;

@@ -243,7 +243,8 @@ fn find_among(
         })
 }
 
-/// Every value of every metric for these outcomes.
+/// Every value of every metric for these outcomes; one that is too large for a number, as the perplexity of a model that
+/// has diverged may be, is left out like one that is not defined.
 pub fn compute_all(outcomes: &Outcomes) -> BTreeMap<String, f64> {
     values_of(outcomes)
         .map(|(name, value)| (name.to_owned(), value))
@@ -255,6 +256,8 @@ pub(crate) fn values_of(outcomes: &Outcomes) -> impl Iterator<Item = (&'static s
     all()
         .iter()
         .flat_map(move |metric| metric.compute(outcomes))
+        // JSON has no form for others: neither a checkpoint nor a report could be read again.
+        .filter(|(_, value)| value.is_finite())
 }
 
 #[cfg(test)]
@@ -357,6 +360,19 @@ mod tests {
     /// A number that is not 0.
     fn number(index: usize) -> f64 {
         f64::from(u8::try_from(index * 13 % 17).unwrap_or(0)) + 0.5
+    }
+
+    #[test]
+    fn what_is_too_large_for_a_number_is_left_out_and_the_rest_can_be_read_again() {
+        let mut tokens = TokenOutcomes::new(1);
+        // e^1000 is infinite.
+        tokens.add(&[0.0, 1000.0], &[0], 2, 1).unwrap();
+        let values = compute_all(&Outcomes::Tokens(tokens));
+        assert!((values["cross_entropy"] - 1000.0).abs() < 1e-3);
+        assert!(!values.contains_key("perplexity"), "{values:?}");
+        let text = serde_json::to_string(&values).unwrap();
+        let read: BTreeMap<String, f64> = serde_json::from_str(&text).unwrap();
+        assert!(read.keys().eq(values.keys()), "{text}");
     }
 
     #[test]

@@ -167,23 +167,17 @@ impl Recipe {
     /// What the run makes small; `class_weights` are those of the classes, in their order, and of `labels` there are
     /// so many.
     pub(crate) fn loss(&self, class_weights: &Arc<[f64]>, labels: usize) -> Loss {
-        if self.model.task == Task::SpeechRecognition {
-            return Loss::Connectionist {
-                classes: labels + 1,
-            };
-        }
-        if self.model.task == Task::TextGeneration {
-            return Loss::NextToken {
-                label_smoothing: self.train.label_smoothing,
-            };
-        }
-        if self.model.task.is_classification() {
-            Loss::CrossEntropy(CrossEntropy {
-                label_smoothing: self.train.label_smoothing,
+        let label_smoothing = self.train.label_smoothing;
+        match Judged::of(self.model.task) {
+            Judged::Classes => Loss::CrossEntropy(CrossEntropy {
+                label_smoothing,
                 class_weights: Arc::clone(class_weights),
-            })
-        } else {
-            Loss::SquaredError
+            }),
+            Judged::Numbers => Loss::SquaredError,
+            Judged::Tokens => Loss::NextToken { label_smoothing },
+            Judged::Transcripts => Loss::Connectionist {
+                classes: labels + 1,
+            },
         }
     }
 

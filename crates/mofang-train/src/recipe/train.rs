@@ -50,7 +50,8 @@ pub struct TrainSection {
     /// When it ends.
     pub stop: StopRules,
     /// The metric on the validation split by which the best epoch is chosen and patience is measured.
-    /// Accuracy for classes and the root of the mean squared error for numbers when left out.
+    /// When left out: `accuracy` for classes, `rmse` for numbers, `cross_entropy` for tokens, `word_error_rate` for
+    /// what was said.
     #[serde(default)]
     pub monitor: String,
     /// Which weights the run gives.

@@ -7,8 +7,9 @@ use mofang_types::{ArtifactDigest, UnixMillis};
 use serde::Serialize;
 
 use super::REPORT_FORMAT_VERSION;
-use crate::evaluation::{Evaluation, Mistake};
+use crate::evaluation::Evaluation;
 use crate::gate::GateResult;
+use crate::mistakes::Mistake;
 use crate::run_state::{EpochRecord, RunState};
 use crate::{Recipe, StopReason, TrainError};
 

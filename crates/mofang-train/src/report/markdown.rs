@@ -6,9 +6,11 @@ use mofang_data::SplitName;
 
 use super::facts::{RunFacts, reason_name};
 use crate::StopReason;
-use crate::evaluation::{Evaluation, Mistake, Residuals};
+use crate::evaluation::Evaluation;
 use crate::gate::GateResult;
 use crate::metrics::Judged;
+use crate::mistakes::Mistake;
+use crate::residuals::Residuals;
 
 /// The report as Markdown.
 pub(super) fn write(

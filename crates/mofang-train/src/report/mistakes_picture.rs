@@ -1,7 +1,7 @@
 //! The surest mistakes as a picture of their images.
 
 use super::svg::{Anchor, Svg, shortened};
-use crate::evaluation::Mistake;
+use crate::mistakes::Mistake;
 
 const COLUMNS: usize = 6;
 const CELL: f64 = 130.0;

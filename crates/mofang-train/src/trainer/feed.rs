@@ -1,4 +1,4 @@
-//! Where the batches of a run come from.
+//! Where the batches that a run learns from come from.
 
 use std::sync::Arc;
 
@@ -6,16 +6,13 @@ use mofang_data::{
     Batch, CompiledPipeline, DataError, DataLoader, Dataset, LoaderSettings, SplitName,
     WindowLoader, WindowSettings,
 };
-use mofang_types::Tensor;
 
 use crate::Recipe;
-use crate::evaluation::{self, EvaluateError, InferFailure};
-use crate::metrics::Outcomes;
 
 /// Batches of an epoch, in order.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<Batch, DataError>>>;
 
-/// Where the batches of a split come from.
+/// Where the batches of the training split come from.
 pub(super) enum Feed {
     /// Examples with their targets.
     Examples(DataLoader),
@@ -24,8 +21,8 @@ pub(super) enum Feed {
 }
 
 impl Feed {
-    /// The feed of the split to learn from.
-    pub(super) fn train(
+    /// The feed of a run.
+    pub(super) fn new(
         recipe: &Recipe,
         dataset: &Dataset,
         pipeline: &Arc<CompiledPipeline>,
@@ -53,34 +50,6 @@ impl Feed {
         DataLoader::new(Arc::clone(split), Arc::clone(pipeline), settings).map(Self::Examples)
     }
 
-    /// The feed of the split that the run is watched by; none without one.
-    pub(super) fn validation(
-        recipe: &Recipe,
-        dataset: &Dataset,
-        pipeline: &Arc<CompiledPipeline>,
-    ) -> Result<Option<Self>, DataError> {
-        let Some(split) = dataset.splits.get(&SplitName::Validation) else {
-            return Ok(None);
-        };
-        let batch_size = recipe.evaluate.batch_size;
-        if pipeline.generation().is_some() {
-            let settings = WindowSettings {
-                batch_size,
-                seed: None,
-                drop_last: false,
-            };
-            let loader = WindowLoader::new(split, pipeline, settings)?;
-            return Ok(Some(Self::Windows(loader)));
-        }
-        let settings = LoaderSettings {
-            batch_size,
-            threads: recipe.train.loader_threads,
-            ..LoaderSettings::default()
-        };
-        let loader = DataLoader::new(Arc::clone(split), Arc::clone(pipeline), settings)?;
-        Ok(Some(Self::Examples(loader)))
-    }
-
     pub(super) fn batches_per_epoch(&self) -> usize {
         match self {
             Self::Examples(loader) => loader.batches_per_epoch(),
@@ -92,19 +61,6 @@ impl Feed {
         match self {
             Self::Examples(loader) => Box::new(loader.epoch(epoch, start_batch)),
             Self::Windows(loader) => Box::new(loader.epoch(epoch, start_batch)),
-        }
-    }
-
-    /// What a model says of all of it, beside the truth.
-    pub(super) fn judge(
-        &self,
-        pipeline: &CompiledPipeline,
-        infer: &mut dyn FnMut(&Tensor) -> Result<Tensor, InferFailure>,
-        classes: usize,
-    ) -> Result<Outcomes, EvaluateError> {
-        match self {
-            Self::Examples(loader) => evaluation::collect(loader, pipeline, infer, classes),
-            Self::Windows(loader) => evaluation::tokens_of(loader, infer),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod feed;
 mod observer;
+mod opening;
 mod outcome;
 mod request;
 mod session;
@@ -9,10 +10,12 @@ mod step;
 mod stopping;
 mod trees;
 
+use std::collections::BTreeMap;
+
 use burn::module::Module as _;
 use mofang_data::{CompiledPipeline, Dataset, SplitName};
 use mofang_nn::{Network, NetworkSpec, Strictness, cpu_device};
-use mofang_types::{ModelInput, Task, Tensor};
+use mofang_types::{ModelInput, Tensor};
 
 pub use observer::{EpochProgress, NoObserver, TrainObserver, TrainStart};
 pub use outcome::{RunStatus, TrainOutcome};
@@ -20,9 +23,10 @@ pub use request::{InitialWeights, Resume, TrainRequest};
 
 use crate::baseline::{baselines, token_baselines, transcript_baselines};
 use crate::checkpoint::CheckpointFolder;
-use crate::evaluation::{Evaluation, InferFailure, evaluate};
+use crate::evaluation::{Evaluation, evaluate};
 use crate::gate::GateResult;
-use crate::metrics::find_value;
+use crate::judging::InferFailure;
+use crate::metrics::{Judged, find_value};
 use crate::recipe::FinalWeights;
 use crate::report::Report;
 use crate::run_state::RunState;
@@ -97,12 +101,10 @@ fn judge(
     let labels = &dataset.labels;
     let mut evaluation = evaluate(split, pipeline, infer, labels, &recipe.evaluate_settings())?;
     if let Ok(train) = dataset.split(SplitName::Train) {
-        evaluation.baselines = if pipeline.generation().is_some() {
-            token_baselines(train, split, pipeline)
-        } else if pipeline.transcription().is_some() {
-            transcript_baselines(train, split, pipeline)
-        } else {
-            baselines(train, split, labels.len())
+        evaluation.baselines = match Judged::of(recipe.model.task) {
+            Judged::Classes | Judged::Numbers => baselines(train, split, labels.len()),
+            Judged::Tokens => token_baselines(train, split, pipeline),
+            Judged::Transcripts => transcript_baselines(train, split, pipeline),
         };
     }
     Ok(Some(evaluation))
@@ -120,18 +122,14 @@ fn final_weights(session: &Session<'_>) -> Result<Vec<u8>, TrainError> {
             let folder = CheckpointFolder::open(session.run_dir.join(CHECKPOINTS_FOLDER), kept)?;
             let checkpoint = folder.load(best.step)?;
             let network = Network::new(&session.spec, session.recipe.train.seed, &cpu_device())?;
-            let network = session::restore(network, &checkpoint)?;
+            let network = opening::restore(network, &checkpoint)?;
             Ok(network.to_safetensors()?)
         }
         Some(_) | None => Ok(session.network.valid().to_safetensors()?),
     }
 }
 
-fn gate_of(
-    recipe: &Recipe,
-    state: &RunState,
-    test: Option<&std::collections::BTreeMap<String, f64>>,
-) -> GateResult {
+fn gate_of(recipe: &Recipe, state: &RunState, test: Option<&BTreeMap<String, f64>>) -> GateResult {
     let Recipe {
         train, evaluate, ..
     } = recipe;
@@ -144,13 +142,13 @@ fn gate_of(
         let values = values.filter_map(|epoch| epoch.validation.get(&target.metric).copied());
         (target, values.reduce(better))
     });
-    let nothing = std::collections::BTreeMap::new();
+    let nothing = BTreeMap::new();
     GateResult::new(&evaluate.gate, test.unwrap_or(&nothing), target)
 }
 
 /// Outputs of a network for a prepared batch; those of a language model for each token.
 fn infer(network: &Network, recipe: &Recipe, batch: &Tensor) -> Result<Tensor, InferFailure> {
-    let outputs = if recipe.model.task == Task::TextGeneration {
+    let outputs = if Judged::of(recipe.model.task) == Judged::Tokens {
         network.infer_steps(batch)
     } else {
         network.infer(batch)
@@ -161,16 +159,18 @@ fn infer(network: &Network, recipe: &Recipe, batch: &Tensor) -> Result<Tensor, I
 /// What a network is built from.
 fn network_spec(recipe: &Recipe, pipeline: &CompiledPipeline) -> Result<NetworkSpec, TrainError> {
     let input = Recipe::input_of(pipeline)?;
-    let outputs = match (recipe.model.task, &input) {
-        (
-            Task::TextGeneration,
+    let labels = pipeline.labels().len();
+    let outputs = match Judged::of(recipe.model.task) {
+        Judged::Classes | Judged::Numbers => labels,
+        Judged::Tokens => match &input {
             ModelInput::Tokens {
                 vocabulary_size, ..
-            },
-        ) => *vocabulary_size,
+            } => *vocabulary_size,
+            // Whoever builds a language model of these says what is wrong.
+            ModelInput::Image { .. } | ModelInput::Row { .. } => labels,
+        },
         // The blank is behind the labels.
-        (Task::SpeechRecognition, _) => pipeline.labels().len() + 1,
-        _ => pipeline.labels().len(),
+        Judged::Transcripts => labels + 1,
     };
     Ok(NetworkSpec {
         architecture: recipe.architecture.spec(),

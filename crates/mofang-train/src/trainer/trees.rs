@@ -14,15 +14,16 @@ use mofang_nn::{ComputeDevice, NetworkSpec};
 use mofang_trees::{Booster, Ensemble, Iteration, Rows, RunningScores, Settings, Targets};
 use mofang_types::{ArtifactDigest, ENSEMBLE_FILE, ModelInput, Tensor};
 
-use super::session::{check_classes, class_weights, first_state, id_of, millis};
+use super::opening::{check_classes, class_weights, first_state};
+use super::session::{id_of, millis};
 use super::stopping;
 use super::{
     EpochProgress, Resume, RunStatus, TrainOutcome, TrainRequest, TrainStart, gate_of, judge,
     network_spec,
 };
-use crate::evaluation::{self, InferFailure};
 use crate::files::FileError;
 use crate::gate::GateResult;
+use crate::judging::{InferFailure, judge_outputs};
 use crate::metrics::compute_all;
 use crate::metrics_log::{MetricsLine, MetricsLog, StepRecord, read_losses};
 use crate::recipe::FinalWeights;
@@ -190,8 +191,7 @@ impl<'a> Run<'a> {
         validation.scores.advance(ensemble);
         let outputs = validation.scores.outputs(ensemble);
         let classes = self.request.dataset.labels.len();
-        let truth = validation.truth.clone();
-        let outcomes = evaluation::judge_outputs(&outputs, truth, &self.pipeline, classes)?;
+        let outcomes = judge_outputs(&outputs, &validation.truth, &self.pipeline, classes)?;
         Ok(compute_all(&outcomes))
     }
 

@@ -9,8 +9,8 @@ use mofang_train::{
     EpochProgress, EpochRecord, Resume, RunStatus, StepRecord, StopReason, TrainError,
     TrainObserver, TrainOutcome, TrainRequest, TrainStart, train,
 };
-use mofang_types::WEIGHTS_FILE;
 use mofang_types::testing::ManualClock;
+use mofang_types::{Coded as _, ErrorCode, WEIGHTS_FILE};
 
 use crate::support::{dataset, recipe, run, trace};
 
@@ -239,4 +239,19 @@ fn a_recipe_that_needs_a_validation_split_says_so() {
     )
     .unwrap_err();
     assert!(matches!(error, TrainError::NoValidation(_)), "{error}");
+}
+
+#[test]
+fn a_network_with_outputs_at_each_step_is_refused_where_a_task_reads_one_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let stepwise = recipe(
+        "name = \"simple_cnn\"\n\n[architecture.config]\nblocks = [{ channels = 8, dropout = 0.1 }, { channels = 12 }]\nhidden = [16]",
+        "name = \"crnn\"\n\n[architecture.config]\nchannels = [4]\ntime_strides = [2]",
+    );
+    let error = run(stepwise, folder.path(), Resume::Fresh).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidInput);
+    assert!(matches!(error, TrainError::ManySteps { .. }), "{error}");
+    assert!(error.to_string().contains("\"crnn\""), "{error}");
+    // Nothing was learned before it was refused.
+    assert!(!folder.path().join("metrics.jsonl").exists());
 }
