@@ -302,6 +302,10 @@ fn parts_of(text: &str) -> impl Iterator<Item = &str> {
 /// Tokens before a text by which is told how its first token is written: a space, or none.
 const CONTEXT_TOKENS: usize = 4;
 
+/// Tokens in a row none of which ends a character, from which on they are told as they are. A character has four
+/// at most, and tokens that end within the next are rarely that many.
+const UNTOLD_TOKENS_MAX: usize = 64;
+
 /// A text that is put together token by token. A token may be part of a character only, and how one is
 /// written may depend on the one before it.
 #[derive(Debug)]
@@ -314,14 +318,16 @@ pub struct TextStream<'a> {
 }
 
 impl TextStream<'_> {
-    /// What a further token adds to the text; nothing while a character is not whole.
+    /// What a further token adds to the text; nothing while a character is not whole, unless it never will be.
     ///
     /// # Errors
     /// When the tokenizer fails.
     pub fn push(&mut self, id: u32) -> Result<String, DataError> {
         self.ids.push(id);
         let text = self.untold()?;
-        if text.is_empty() || text.ends_with(char::REPLACEMENT_CHARACTER) {
+        let may_be_whole_later = text.ends_with(char::REPLACEMENT_CHARACTER)
+            && self.ids.len() - self.known < UNTOLD_TOKENS_MAX;
+        if text.is_empty() || may_be_whole_later {
             return Ok(String::new());
         }
         self.ids.drain(..self.known);
