@@ -107,9 +107,10 @@ fn is_sound(path: &str) -> bool {
 impl Recording {
     fn new(id: String, bytes: Vec<u8>, source: RecordingSource<'_>) -> Result<Self, DataError> {
         if let Some((transcripts, units)) = source.transcripts {
-            let split = id.split('/').next().and_then(|first| first.parse().ok());
+            let path = id.trim_start_matches("./");
+            let split = path.split('/').next().and_then(|first| first.parse().ok());
             // One without a transcript is left to cleaning, which tells of it.
-            let text = transcripts.text_of(&id).unwrap_or_default();
+            let text = transcripts.text_of(path).unwrap_or_default();
             return Ok(Self {
                 split: split.unwrap_or(SplitName::Train),
                 words: units.of(text),
@@ -269,6 +270,22 @@ mod tests {
             targets(&read, SplitName::Test),
             [("test/yes/3.mp3".to_owned(), Some(1))]
         );
+    }
+
+    #[test]
+    fn transcripts_and_splits_are_found_below_the_place_itself() {
+        let layout = serde_json::from_str(r#"{"table": "t.csv"}"#).unwrap();
+        let table = b"file,text\ntest/a.wav,good day\n";
+        let transcripts = TranscriptFile::read(&layout, table).unwrap();
+        let source = RecordingSource {
+            transcripts: Some((&transcripts, Units::Words)),
+            ..RecordingSource::default()
+        };
+        for path in ["test/a.wav", "./test/a.wav"] {
+            let recording = Recording::new(path.to_owned(), Vec::new(), source).unwrap();
+            assert_eq!(recording.split, SplitName::Test, "{path}");
+            assert_eq!(recording.words, ["good", "day"], "{path}");
+        }
     }
 
     #[test]
