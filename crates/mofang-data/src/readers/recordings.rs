@@ -173,6 +173,7 @@ fn collect(
     let mut splits = RawSplits::new();
     if let Some(strings) = source.strings {
         let pieces = recordings.iter().map(|recording| Piece {
+            id: &recording.id,
             split: recording.split,
             group: recording.group.as_deref(),
             label: index_of(&recording.text),
