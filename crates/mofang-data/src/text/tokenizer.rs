@@ -277,9 +277,10 @@ fn special_around(inner: &tokenizers::Tokenizer) -> (Vec<u32>, Option<u32>) {
 /// Bytes of a text from which on it is cut at the next end of a line.
 const PART_BYTES: usize = 1 << 16;
 
-/// The parts of a text, cut behind ends of lines with no white space behind them: there words end for every
-/// tokenizer.
-fn parts_of(text: &str) -> impl Iterator<Item = &str> {
+/// The parts of a text, cut behind ends of lines with no white space behind them, where no word goes on. The white
+/// space before may be other tokens than in the middle of a text, and a tokenizer that puts a space before a text
+/// puts one before each part.
+pub(super) fn parts_of(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -349,5 +350,21 @@ impl TextStream<'_> {
             .decode(self.ids.get(..self.known).unwrap_or_default())?;
         let whole = self.tokenizer.decode(&self.ids)?;
         Ok(whole.get(told.len()..).unwrap_or_default().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_lines() {
+        let text = "one two\n\n  three\n".repeat(10_000);
+        let parts: Vec<&str> = parts_of(&text).collect();
+        assert_eq!(parts.concat(), text);
+        assert_eq!(parts.len(), text.len().div_ceil(PART_BYTES));
+        assert!(parts.iter().all(|part| part.starts_with("one")));
+        // A line alone stays whole.
+        assert_eq!(parts_of(&"a".repeat(2 * PART_BYTES)).count(), 1);
     }
 }
