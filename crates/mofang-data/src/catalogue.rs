@@ -227,13 +227,10 @@ impl CatalogueEntry {
             ..
         } = &entry.reader
         {
-            let checked = match (names, strings) {
-                (Some(names), Some(strings)) => names.check().and_then(|()| strings.check()),
-                (Some(names), None) => names.check(),
-                (None, Some(strings)) => strings.check(),
-                (None, None) => Ok(()),
-            };
-            checked.map_err(|error| DataError::malformed(source, error))?;
+            let names_are_good = names.as_ref().map_or(Ok(()), RecordingNames::check);
+            names_are_good
+                .and_then(|()| strings.as_ref().map_or(Ok(()), Strings::check))
+                .map_err(|error| DataError::malformed(source, error))?;
             if transcripts.is_some() && (names.is_some() || strings.is_some()) {
                 return malformed(
                     "`transcripts` tell what is said; `names` and `strings` are for files without",

@@ -13,7 +13,7 @@ use crate::catalogue::embedded;
 use crate::cleaning::{Expected, clean, missing_label, rows_in_two_splits};
 use crate::pull::{pull_file, verify_file};
 use crate::readers::{
-    CsvPixels, RawSplits, RecordingSource, TextFile, TranscriptFile, Transcripts, Units,
+    CsvPixels, RawSplits, RecordingSource, TextFile, TranscriptFile, Transcripts,
     read_audio_folder, read_audio_tar, read_csv_pixels, read_documents, read_idx_pair,
     read_image_folder, read_image_tar, read_schema, read_table_files,
 };
@@ -302,18 +302,12 @@ impl Source<'_> {
     }
 
     /// What is said in each file, where a table tells it.
-    fn said(
-        &self,
-        transcripts: Option<&Transcripts>,
-    ) -> Result<Option<(TranscriptFile, Units)>, DataError> {
+    fn said(&self, transcripts: Option<&Transcripts>) -> Result<Option<TranscriptFile>, DataError> {
         let Some(transcripts) = transcripts else {
             return Ok(None);
         };
         let bytes = self.bytes_of(&transcripts.table)?;
-        Ok(Some((
-            TranscriptFile::read(transcripts, &bytes)?,
-            transcripts.units,
-        )))
+        TranscriptFile::read(transcripts, &bytes).map(Some)
     }
 
     /// Reads the files; rows that are no examples go into `cleaning`, and the labels of an entry that
@@ -352,7 +346,7 @@ impl Source<'_> {
                 let said = self.said(transcripts.as_ref())?;
                 let source = RecordingSource {
                     names: names.as_ref(),
-                    transcripts: said.as_ref().map(|(said, units)| (said, *units)),
+                    transcripts: said.as_ref(),
                     strings: strings.as_ref(),
                 };
                 let read = read_audio_folder(&folder, source, &self.entry.labels)?;
@@ -369,7 +363,7 @@ impl Source<'_> {
                 let said = self.said(transcripts.as_ref())?;
                 let source = RecordingSource {
                     names: names.as_ref(),
-                    transcripts: said.as_ref().map(|(said, units)| (said, *units)),
+                    transcripts: said.as_ref(),
                     strings: strings.as_ref(),
                 };
                 let read = read_audio_tar(file, &bytes, source, &self.entry.labels)?;

@@ -32,6 +32,8 @@ pub struct WindowLoader {
     /// Tokens of a window.
     length: usize,
     settings: WindowSettings,
+    /// The same in every epoch, and asked for at every step.
+    batches_per_epoch: usize,
 }
 
 /// A window: where it begins and how many tokens it has.
@@ -64,23 +66,20 @@ impl WindowLoader {
                 stream.ids.len()
             )));
         }
-        Ok(Self {
+        let mut loader = Self {
             ids: stream.ids.into(),
             bytes: stream.bytes,
             length: length_max,
             settings,
-        })
+            batches_per_epoch: 0,
+        };
+        loader.batches_per_epoch = loader.batches_of(&loader.windows(0)).len();
+        Ok(loader)
     }
 
     /// How many batches an epoch has.
     pub fn batches_per_epoch(&self) -> usize {
-        let windows = self.windows(0);
-        self.batches_of(&windows).len()
-    }
-
-    /// The tokens, one text after another.
-    pub fn ids(&self) -> &[u32] {
-        &self.ids
+        self.batches_per_epoch
     }
 
     /// Bytes of the texts.
@@ -209,7 +208,7 @@ mod tests {
             .iter()
             .flat_map(|batch| batch.targets.iter().filter_map(Target::class))
             .collect();
-        let ids: Vec<usize> = loader.ids().iter().map(|id| *id as usize).collect();
+        let ids: Vec<usize> = loader.ids.iter().map(|id| *id as usize).collect();
         assert_eq!(asked, ids[1..]);
         assert_eq!(loader.bytes(), 26);
     }

@@ -2,8 +2,8 @@
 //! al. 2006) gives: for every frame the log-probabilities of the symbols and of a blank.
 //!
 //! [`greedy`] takes the best class of each frame, [`prefix_beam_search`] the likeliest text over all its
-//! alignments; both say in which frames each symbol stands, and [`words`] in which each word. [`align`]
-//! finds the frames of a text that is known.
+//! alignments; both say in which frames each symbol stands. [`align`] finds the frames of a text that is
+//! known.
 
 mod align;
 mod beam;
@@ -96,67 +96,9 @@ pub struct Transcript {
     pub log_probability: f64,
 }
 
-/// A word and where it was heard.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
-    /// The classes of its symbols.
-    pub classes: Vec<usize>,
-    /// The first frame.
-    pub start_frame: usize,
-    /// The frame after the last.
-    pub end_frame: usize,
-}
-
-/// The symbols between separators, such as the class of the space. A time in seconds is a frame times
-/// the hop length of the features, times what the network's strides skip, over the sample rate.
-pub fn words(symbols: &[Symbol], separator: usize) -> Vec<Word> {
-    symbols
-        .split(|symbol| symbol.class == separator)
-        .filter_map(|word| {
-            let (first, last) = (word.first()?, word.last()?);
-            Some(Word {
-                classes: word.iter().map(|symbol| symbol.class).collect(),
-                start_frame: first.start_frame,
-                end_frame: last.end_frame,
-            })
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_have_the_times_of_their_symbols() {
-        let symbol = |class, start_frame, end_frame| Symbol {
-            class,
-            start_frame,
-            end_frame,
-        };
-        let symbols = [
-            symbol(9, 0, 1),
-            symbol(1, 2, 4),
-            symbol(2, 5, 6),
-            symbol(9, 7, 8),
-            symbol(9, 8, 9),
-            symbol(3, 10, 12),
-        ];
-        let expected = [
-            Word {
-                classes: vec![1, 2],
-                start_frame: 2,
-                end_frame: 6,
-            },
-            Word {
-                classes: vec![3],
-                start_frame: 10,
-                end_frame: 12,
-            },
-        ];
-        assert_eq!(words(&symbols, 9), expected);
-        assert_eq!(words(&[], 9), []);
-    }
 
     #[test]
     fn what_is_no_log_probability_is_refused() {

@@ -6,6 +6,8 @@
 //! A language model reads texts otherwise: it learns from all of them one after another ([`TokenStream`]), and
 //! goes on with the end of one ([`TextFront::prompt`]).
 
+use std::borrow::Cow;
+
 use mofang_types::{ModelInput, Tensor};
 
 use super::front::{Augmenting, Front, Staged};
@@ -104,10 +106,10 @@ pub(super) fn fit(
                 } else {
                     plain(&example.input)?
                 };
-                Ok(cleaned(&steps.cleaning, text.to_owned()))
+                Ok(cleaned(&steps.cleaning, text))
             })
             .collect::<Result<Vec<_>, DataError>>()?;
-        train_tokenizer(texts.iter().map(String::as_str), training)?
+        train_tokenizer(texts.iter().map(AsRef::as_ref), training)?
     } else {
         let from = steps.tokenize.from.as_deref().unwrap_or_default();
         given.get(TOKENIZER_FILE).cloned().ok_or_else(|| {
@@ -151,8 +153,11 @@ pub struct TokenStream {
     pub bytes: usize,
 }
 
-fn cleaned(steps: &[CleanText], text: String) -> String {
-    steps.iter().fold(text, |text, step| step.apply(text))
+/// The text after cleaning; without steps itself, however long it is.
+fn cleaned<'a>(steps: &[CleanText], text: &'a str) -> Cow<'a, str> {
+    steps.iter().fold(Cow::Borrowed(text), |text, step| {
+        Cow::Owned(step.apply(text.into_owned()))
+    })
 }
 
 impl TextFront {
@@ -193,7 +198,7 @@ impl TextFront {
         };
         for example in examples {
             let text = document(&example.input).map_err(|error| error.of_example(&example.id))?;
-            let text = cleaned(&self.cleaning, text.to_owned());
+            let text = cleaned(&self.cleaning, text);
             stream.bytes += text.len();
             if self.add_special_tokens {
                 stream.ids.extend_from_slice(self.tokenizer.beginning());
@@ -212,7 +217,7 @@ impl TextFront {
         example: &RawExample,
         warnings: &mut Vec<String>,
     ) -> Result<Vec<u32>, DataError> {
-        let text = cleaned(&self.cleaning, plain(example)?.to_owned());
+        let text = cleaned(&self.cleaning, plain(example)?);
         let mut ids = Vec::new();
         if self.add_special_tokens {
             ids.extend_from_slice(self.tokenizer.beginning());
@@ -262,7 +267,7 @@ impl Front for TextFront {
         example: &'a RawExample,
         warnings: &mut Vec<String>,
     ) -> Result<Staged<'a>, DataError> {
-        let text = cleaned(&self.cleaning, plain(example)?.to_owned());
+        let text = cleaned(&self.cleaning, plain(example)?);
         if text.trim().is_empty() {
             return Err(DataError::UnreadableText(
                 "it is empty, or nothing is left of it after cleaning".to_owned(),
@@ -286,7 +291,7 @@ impl Front for TextFront {
         let ids: Vec<f32> = encoded.ids.iter().map(|id| *id as f32).collect();
         let tensor = Tensor::new(vec![ids.len()], ids)
             .map_err(|error| DataError::InvalidSettings(error.to_string()))?;
-        Ok(Staged::Values(std::borrow::Cow::Owned(tensor)))
+        Ok(Staged::Values(Cow::Owned(tensor)))
     }
 
     fn finish(

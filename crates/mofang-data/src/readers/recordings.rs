@@ -2,15 +2,15 @@
 //!
 //! Files of other kinds, such as a README, are passed over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::archive::{for_each_file, read_whole};
 use super::image_folder::{read_file, relative, walk};
 use super::recording_names::RecordingNames;
 use super::strings::{Piece, Strings};
-use super::transcripts::{TranscriptFile, Units};
-use super::{RawSplits, class_of, parts_of_path};
+use super::transcripts::TranscriptFile;
+use super::{RawSplits, parts_of_path};
 use crate::{DataError, Example, RawExample, SplitName, Target};
 
 /// The endings of sound files.
@@ -31,8 +31,8 @@ pub struct ReadRecordings {
 pub struct RecordingSource<'a> {
     /// What the names of the files say; without, their path does.
     pub names: Option<&'a RecordingNames>,
-    /// What is said in each file, and what of it is a label.
-    pub transcripts: Option<(&'a TranscriptFile, Units)>,
+    /// What is said in each file.
+    pub transcripts: Option<&'a TranscriptFile>,
     /// How recordings are put together into longer ones.
     pub strings: Option<&'a Strings>,
 }
@@ -41,8 +41,8 @@ pub struct RecordingSource<'a> {
 struct Recording {
     id: String,
     split: SplitName,
-    /// What is said in it.
-    words: Vec<String>,
+    /// Its label, or what is said in it.
+    text: String,
     group: Option<String>,
     bytes: Vec<u8>,
 }
@@ -106,13 +106,14 @@ fn is_sound(path: &str) -> bool {
 
 impl Recording {
     fn new(id: String, bytes: Vec<u8>, source: RecordingSource<'_>) -> Result<Self, DataError> {
-        if let Some((transcripts, units)) = source.transcripts {
-            let split = id.split('/').next().and_then(|first| first.parse().ok());
+        if let Some(transcripts) = source.transcripts {
+            let path = id.trim_start_matches("./");
+            let split = path.split('/').next().and_then(|first| first.parse().ok());
             // One without a transcript is left to cleaning, which tells of it.
-            let text = transcripts.text_of(&id).unwrap_or_default();
+            let text = transcripts.text_of(path).unwrap_or_default();
             return Ok(Self {
                 split: split.unwrap_or(SplitName::Train),
-                words: units.of(text),
+                text: text.to_owned(),
                 group: None,
                 id,
                 bytes,
@@ -131,10 +132,17 @@ impl Recording {
         Ok(Self {
             id,
             split,
-            words: vec![label],
+            text: label,
             group,
             bytes,
         })
+    }
+}
+
+fn labels_of<'a>(recording: &'a Recording, source: RecordingSource<'_>) -> Vec<&'a str> {
+    match source.transcripts {
+        Some(transcripts) => transcripts.units.of(&recording.text),
+        None => vec![recording.text.as_str()],
     }
 }
 
@@ -151,32 +159,35 @@ fn collect(
         ));
     }
     let labels = if labels.is_empty() {
-        let found = recordings.iter().flat_map(|recording| &recording.words);
-        let found: BTreeSet<&str> = found.map(String::as_str).collect();
+        let found = recordings
+            .iter()
+            .flat_map(|recording| labels_of(recording, source));
+        let found: BTreeSet<&str> = found.collect();
         found.into_iter().map(str::to_owned).collect()
     } else {
         labels.to_vec()
     };
+    let indices: HashMap<&str, usize> = labels.iter().map(String::as_str).zip(0..).collect();
+    // A label that is not in the list becomes an index outside it, which cleaning reports.
+    let index_of = |label: &str| indices.get(label).copied().unwrap_or(labels.len());
     let mut splits = RawSplits::new();
     if let Some(strings) = source.strings {
-        let recordings = recordings.iter().map(|recording| Piece {
+        let pieces = recordings.iter().map(|recording| Piece {
+            id: &recording.id,
             split: recording.split,
             group: recording.group.as_deref(),
-            label: recording
-                .words
-                .first()
-                .map_or(labels.len(), |word| class_of(&labels, word)),
+            label: index_of(&recording.text),
             bytes: &recording.bytes,
         });
-        splits = strings.put_together(&recordings.collect::<Vec<_>>())?;
+        splits = strings.put_together(&pieces.collect::<Vec<_>>())?;
         return Ok(ReadRecordings { splits, labels });
     }
     for recording in recordings {
-        let target = match (recording.words.as_slice(), source.transcripts) {
-            ([word], None) => Target::Class(class_of(&labels, word)),
-            (words, _) => {
-                Target::Labels(words.iter().map(|word| class_of(&labels, word)).collect())
-            }
+        let target = if source.transcripts.is_some() {
+            let said = labels_of(&recording, source);
+            Target::Labels(said.into_iter().map(index_of).collect())
+        } else {
+            Target::Class(index_of(&recording.text))
         };
         splits.entry(recording.split).or_default().push(Example {
             target,
@@ -269,6 +280,25 @@ mod tests {
             targets(&read, SplitName::Test),
             [("test/yes/3.mp3".to_owned(), Some(1))]
         );
+    }
+
+    #[test]
+    fn transcripts_and_splits_are_found_below_the_place_itself() {
+        let layout = serde_json::from_str(r#"{"table": "t.csv", "units": "words"}"#).unwrap();
+        let table = b"file,text\ntest/a.wav,good day\n";
+        let transcripts = TranscriptFile::read(&layout, table).unwrap();
+        let source = RecordingSource {
+            transcripts: Some(&transcripts),
+            ..RecordingSource::default()
+        };
+        for path in ["test/a.wav", "./test/a.wav"] {
+            let recording = Recording::new(path.to_owned(), Vec::new(), source).unwrap();
+            assert_eq!(recording.split, SplitName::Test, "{path}");
+            let read = collect("t", vec![recording], source, &[]).unwrap();
+            assert_eq!(read.labels, ["day", "good"], "{path}");
+            let example = &read.splits[&SplitName::Test][0];
+            assert_eq!(example.target, Target::Labels([1, 0].into()), "{path}");
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub struct Strings {
 
 /// A recording to put together with others.
 pub(super) struct Piece<'a> {
+    pub(super) id: &'a str,
     pub(super) split: SplitName,
     pub(super) group: Option<&'a str>,
     pub(super) label: usize,
@@ -81,12 +82,14 @@ impl Strings {
         for (split, count) in &self.counts {
             let mut groups: BTreeMap<&str, Vec<Sound>> = BTreeMap::new();
             for piece in pieces.iter().filter(|piece| piece.split == *split) {
+                let waveform = decode(piece.bytes)
+                    .map_err(|error| DataError::from(error).of_example(piece.id))?;
                 groups
                     .entry(piece.group.unwrap_or_default())
                     .or_default()
                     .push(Sound {
                         label: piece.label,
-                        waveform: decode(piece.bytes)?,
+                        waveform,
                     });
             }
             let groups: Vec<(&str, Vec<Sound>)> = groups.into_iter().collect();
@@ -156,6 +159,7 @@ mod tests {
     fn strings_are_of_one_group_and_repeat_by_seed() {
         let sounds: Vec<Vec<u8>> = (0..4_u8).map(|i| wav(f32::from(i) / 8.0, 100)).collect();
         let piece = |index: usize, split| Piece {
+            id: ["0.wav", "1.wav", "2.wav", "3.wav"][index],
             split,
             group: Some(["a", "b"][index % 2]),
             label: index,
@@ -188,6 +192,12 @@ mod tests {
             ..strings.clone()
         };
         assert!(test.put_together(&pieces).is_err());
+        let broken = Piece {
+            bytes: b"no sound",
+            ..piece(3, SplitName::Train)
+        };
+        let error = strings.put_together(&[broken]).unwrap_err();
+        assert!(error.to_string().contains("3.wav"), "{error}");
         let empty = Strings {
             length: [3, 2],
             ..strings

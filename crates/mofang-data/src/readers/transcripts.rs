@@ -51,21 +51,31 @@ pub enum Units {
 
 impl Units {
     /// The labels of a text; white space counts as one space, and none at the ends.
-    pub(super) fn of(self, text: &str) -> Vec<String> {
+    pub(super) fn of(self, text: &str) -> Vec<&str> {
         let words = text.split_whitespace();
         match self {
-            Self::Words => words.map(str::to_owned).collect(),
-            Self::Characters => {
-                let text = words.collect::<Vec<_>>().join(" ");
-                text.chars().map(String::from).collect()
-            }
+            Self::Words => words.collect(),
+            Self::Characters => words
+                .enumerate()
+                .flat_map(|(place, word)| {
+                    let space = (place > 0).then_some(" ");
+                    space.into_iter().chain(characters_of(word))
+                })
+                .collect(),
         }
     }
 }
 
+fn characters_of(word: &str) -> impl Iterator<Item = &str> {
+    word.split("").filter(|character| !character.is_empty())
+}
+
 /// What is said in each file.
 #[derive(Debug, Clone, Default)]
-pub struct TranscriptFile(BTreeMap<String, String>);
+pub struct TranscriptFile {
+    texts: BTreeMap<String, String>,
+    pub(super) units: Units,
+}
 
 impl TranscriptFile {
     /// Reads the table.
@@ -81,7 +91,10 @@ impl TranscriptFile {
             &layout.columns,
             columns,
         )?;
-        Ok(Self(pairs.into_iter().collect()))
+        Ok(Self {
+            texts: pairs.into_iter().collect(),
+            units: layout.units,
+        })
     }
 
     /// What is said in a file, by its path, by its name, and by both without their endings.
@@ -97,7 +110,7 @@ impl TranscriptFile {
         let mut found = candidates
             .iter()
             .flatten()
-            .filter_map(|key| self.0.get(key));
+            .filter_map(|key| self.texts.get(key));
         found.next().map(String::as_str)
     }
 }

@@ -277,9 +277,10 @@ fn special_around(inner: &tokenizers::Tokenizer) -> (Vec<u32>, Option<u32>) {
 /// Bytes of a text from which on it is cut at the next end of a line.
 const PART_BYTES: usize = 1 << 16;
 
-/// The parts of a text, cut behind ends of lines with no white space behind them: there words end for every
-/// tokenizer.
-fn parts_of(text: &str) -> impl Iterator<Item = &str> {
+/// The parts of a text, cut behind ends of lines with no white space behind them, where no word goes on. The white
+/// space before may be other tokens than in the middle of a text, and a tokenizer that puts a space before a text
+/// puts one before each part.
+pub(super) fn parts_of(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -302,6 +303,10 @@ fn parts_of(text: &str) -> impl Iterator<Item = &str> {
 /// Tokens before a text by which is told how its first token is written: a space, or none.
 const CONTEXT_TOKENS: usize = 4;
 
+/// Tokens in a row none of which ends a character, from which on they are told as they are. A character has four
+/// at most, and tokens that end within the next are rarely that many.
+const UNTOLD_TOKENS_MAX: usize = 64;
+
 /// A text that is put together token by token. A token may be part of a character only, and how one is
 /// written may depend on the one before it.
 #[derive(Debug)]
@@ -314,14 +319,16 @@ pub struct TextStream<'a> {
 }
 
 impl TextStream<'_> {
-    /// What a further token adds to the text; nothing while a character is not whole.
+    /// What a further token adds to the text; nothing while a character is not whole, unless it never will be.
     ///
     /// # Errors
     /// When the tokenizer fails.
     pub fn push(&mut self, id: u32) -> Result<String, DataError> {
         self.ids.push(id);
         let text = self.untold()?;
-        if text.is_empty() || text.ends_with(char::REPLACEMENT_CHARACTER) {
+        let may_be_whole_later = text.ends_with(char::REPLACEMENT_CHARACTER)
+            && self.ids.len() - self.known < UNTOLD_TOKENS_MAX;
+        if text.is_empty() || may_be_whole_later {
             return Ok(String::new());
         }
         self.ids.drain(..self.known);
@@ -343,5 +350,21 @@ impl TextStream<'_> {
             .decode(self.ids.get(..self.known).unwrap_or_default())?;
         let whole = self.tokenizer.decode(&self.ids)?;
         Ok(whole.get(told.len()..).unwrap_or_default().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_lines() {
+        let text = "one two\n\n  three\n".repeat(10_000);
+        let parts: Vec<&str> = parts_of(&text).collect();
+        assert_eq!(parts.concat(), text);
+        assert_eq!(parts.len(), text.len().div_ceil(PART_BYTES));
+        assert!(parts.iter().all(|part| part.starts_with("one")));
+        // A line alone stays whole.
+        assert_eq!(parts_of(&"a".repeat(2 * PART_BYTES)).count(), 1);
     }
 }

@@ -11,6 +11,7 @@ use tokenizers::{
 };
 
 use super::merges::{self, Merges};
+use super::tokenizer::parts_of;
 use crate::DataError;
 
 /// The tokens that stand for no text, whose ids are their places. Those of a trained tokenizer are
@@ -145,7 +146,8 @@ fn words_of<'a>(
     let empty = file(model, Template::Around, &Merges::default());
     let tokenizer = tokenizers::Tokenizer::from_bytes(&empty).map_err(failed)?;
     let mut words = BTreeMap::new();
-    for text in texts {
+    // A text in the making takes many times its size.
+    for text in texts.flat_map(parts_of) {
         let mut text = NormalizedString::from(text);
         if let Some(normalizer) = tokenizer.get_normalizer() {
             normalizer.normalize(&mut text).map_err(failed)?;
@@ -275,4 +277,23 @@ fn post_processor(template: Template) -> Value {
         "pair": texts(&["A", "B"]),
         "special_tokens": {(first): ids(first, 2), (last): ids(last, 3)},
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_long_text_are_those_of_its_lines() {
+        let (line, lines) = ("one two, one\n", 20_000);
+        let text = line.repeat(lines as usize);
+        for model in [TokenizerModel::Bpe, TokenizerModel::Wordpiece] {
+            let mut expected = words_of(model, [line].into_iter()).unwrap();
+            for count in expected.values_mut() {
+                *count *= lines;
+            }
+            let actual = words_of(model, [text.as_str()].into_iter()).unwrap();
+            assert_eq!(actual, expected, "{model:?}");
+        }
+    }
 }

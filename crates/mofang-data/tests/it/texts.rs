@@ -204,6 +204,18 @@ fn what_is_cut_comes_back() {
 }
 
 #[test]
+fn bytes_that_never_make_a_character_are_told_and_not_kept() {
+    let tokenizer = Tokenizer::from_json(&trained(TokenizerModel::Bpe)).unwrap();
+    // The byte 0x80, with which no character begins.
+    let id = tokenizer.token_to_id("\u{122}").unwrap();
+    let mut stream = tokenizer.text_stream(&[]);
+    let pieces: Vec<String> = (0..1_000).map(|_| stream.push(id).unwrap()).collect();
+    assert!(pieces.iter().any(|piece| !piece.is_empty()));
+    let whole = pieces.concat() + &stream.finish().unwrap();
+    assert_eq!(whole, "\u{fffd}".repeat(1_000));
+}
+
+#[test]
 fn an_id_that_no_token_has_stands_for_no_text() {
     let bytes = trained(TokenizerModel::Characters);
     let size = Tokenizer::from_json(&bytes).unwrap().vocabulary_size();
