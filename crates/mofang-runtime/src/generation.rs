@@ -260,8 +260,12 @@ impl<'a> Writer<'a> {
 
 /// Bytes of the longest end of `text` that `stop` begins with.
 fn overlap(text: &str, stop: &str) -> usize {
-    let mut ends = stop.char_indices().map(|(at, _)| at).rev();
-    ends.find(|at| stop.get(..*at).is_some_and(|start| text.ends_with(start)))
+    // However long the stop is, no more of it can be there than there is text.
+    let starts = stop.char_indices().map(|(at, _)| at);
+    starts
+        .take_while(|at| *at <= text.len())
+        .filter(|at| stop.get(..*at).is_some_and(|start| text.ends_with(start)))
+        .last()
         .unwrap_or(0)
 }
 
@@ -347,5 +351,6 @@ mod tests {
         assert_eq!(whole, "天地玄黃");
         assert_eq!(overlap("天地", "地玄"), "地".len());
         assert_eq!(overlap("aab", "b"), 0);
+        assert_eq!(overlap("aba", "ababab"), 3);
     }
 }

@@ -26,6 +26,9 @@ pub(crate) struct Listeners {
     pub(crate) grpc: Option<TcpListener>,
 }
 
+/// How long before the end of the drain texts that go on are ended, so that their last event still leaves.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -112,6 +115,13 @@ impl Server {
         // Streams that have no end of their own end by this.
         self.state.begin_shutdown();
         self.stop.cancel();
+        // Connections are cut when the time is over; texts that still go on then say so a little earlier.
+        let serving = Arc::clone(&self.serving);
+        let rest = self.drain_timeout.saturating_sub(LAST_WORDS);
+        let ending = tokio::spawn(async move {
+            tokio::time::sleep(rest).await;
+            serving.drain(Duration::ZERO).await;
+        });
         let mut cut = 0;
         for task in self.tasks {
             cut += task
@@ -119,6 +129,7 @@ impl Server {
                 .context("failed to end the server")?
                 .cut_connections;
         }
+        ending.abort();
         self.serving.drain(self.drain_timeout).await;
         if cut > 0 {
             anyhow::bail!("failed to end in time: {cut} requests were cut");

@@ -286,3 +286,34 @@ fn a_text_goes_on_through_a_server_as_on_its_directory() {
     }
     drop(server);
 }
+
+#[test]
+fn a_text_that_outlasts_the_drain_is_told_why_it_ends() {
+    let home = Home::trained();
+    import(&home, "endless", &gpt2());
+    fs::write(
+        home.path("mofang.toml"),
+        "[connections]\ndrain_timeout_seconds = 2\n[serving]\nmax_generation_tokens = 100000000\n",
+    )
+    .unwrap();
+    let create = ["keys", "create", "all", "--user", "quickstart", "--scope"];
+    let key = home.run(&[&create[..], &["admin"]].concat()).expect(0);
+    let (server, url) = home.serve();
+    let mut child = home
+        .command(&["generate", "endless", "a", "--max-tokens", "50000000"])
+        .args(["--server", &url, "--api-key", key.stdout.trim()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut beginning = [0; 4];
+    let stdout = child.stdout.as_mut().unwrap();
+    stdout.read_exact(&mut beginning).unwrap();
+    server.signal(Signal::TERM);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the server is shutting down"), "{said}");
+    let (status, said) = server.wait();
+    assert!(status.success(), "{said}");
+}
